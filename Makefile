@@ -1,0 +1,57 @@
+# `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run report chat test docs format clean
+
+help:
+	@echo "make run      set up, then build results/sft_model and print its scores"
+	@echo "make report   build results/report.html"
+	@echo "make chat     talk to the finished model"
+	@echo "make test     set up, then run every check and test"
+	@echo "make docs     write the settings table and schema from the code"
+	@echo "make format   format programs and rules"
+	@echo "make clean    remove results, logs, checkpoints; keep the environment"
+
+run: $(VENV)/.installed
+	@$(BIN)/snakemake --cores all results/sft_model
+	@$(BIN)/python scripts/summary.py
+
+report: $(VENV)/.installed
+	@$(BIN)/snakemake --cores all results/report.html
+
+chat: $(VENV)/.installed
+	@$(BIN)/python scripts/chat.py --model results/sft_model
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff check scripts tests
+	$(BIN)/ruff format --check scripts tests
+	$(BIN)/mypy scripts
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/pytest
+
+docs: $(VENV)/.installed
+	$(BIN)/python scripts/settings_docs.py
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix scripts tests
+	$(BIN)/ruff format scripts tests
+	$(BIN)/snakefmt Snakefile rules
+
+clean:
+	rm -rf logs benchmarks work .snakemake
+	find results -mindepth 1 -not -name .gitkeep -delete
+
+$(VENV)/.installed: envs/requirements.txt envs/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
+	@echo "Installing the environment into $(VENV) (once, one to three minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt -c envs/constraints.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt
+	@echo "Installing the test tools into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
+	@touch $@

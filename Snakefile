@@ -1,0 +1,26 @@
+"""Raw text and instructions in, a fine-tuned chat model out: `snakemake --cores all results/sft_model`."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/base_model.smk"
+include: "rules/corpus.smk"
+include: "rules/tokenizer.smk"
+include: "rules/pretrain.smk"
+include: "rules/sft.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/sft_model",
+        "results/report.html",
+    localrule: True

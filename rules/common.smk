@@ -1,0 +1,48 @@
+"""Settings, sheets and code fingerprints: the only Python beside the rules."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from lib.addresses import MODEL_FILES, local_files
+from lib.errors import UserError
+from lib.fingerprint import code_fingerprint
+from lib.settings.base import to_json, validate
+from lib.settings.pipeline import PipelineSettings
+from lib.sheets import read_sheet
+from lib.source_files import local_source_files
+
+SCRIPTS = Path(workflow.basedir) / "scripts"
+
+# Without conda, a rule's `python` is the one that runs Snakemake, whether or not its environment is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+try:
+    SETTINGS = validate(PipelineSettings, config)
+    CORPUS_SOURCES = read_sheet(Path(SETTINGS.corpus.sources))
+    INSTRUCTION_SOURCES = read_sheet(Path(SETTINGS.sft.sources))
+    # What each rule must watch when its address is a local one; a remote address is no file to wait for.
+    BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
+    CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
+    INSTRUCTION_FILES = [path for row in INSTRUCTION_SOURCES.values() for path in local_source_files(row.uri)]
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
+
+
+def code(program):
+    """Fingerprint of what a program does, so that a change of behaviour (and nothing else) re-runs its rule."""
+    return code_fingerprint(SCRIPTS / f"{program}.py")
+
+
+def minutes(base):
+    """Wall time that doubles with every attempt."""
+    return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+
+
+def megabytes(base):
+    """Memory that doubles with every attempt."""
+    return lambda wildcards, attempt: base * 2 ** (attempt - 1)

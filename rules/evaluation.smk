@@ -1,0 +1,79 @@
+"""Bits per character of held-out text, instructions and control text for every model on the way, and sample answers.
+
+in   results/{base_model,extended_model,pretrain_model,sft_lora}/, results/corpus/validation/, results/sft_data/
+out  results/evaluation/
+"""
+
+from lib.settings.evaluation import ScoringSettings
+
+# The fine-tuned model is the pretrained one with its second adapter merged in memory, so that the model card of
+# results/sft_model can quote its scores.
+EVALUATED = {
+    "base": ["results/base_model/manifest.json"],
+    "extended": ["results/extended_model/manifest.json"],
+    "pretrained": ["results/pretrain_model/manifest.json"],
+    "finetuned": ["results/pretrain_model/manifest.json", "results/sft_lora/manifest.json"],
+}
+
+
+rule evaluate:
+    input:
+        model=lambda wildcards: EVALUATED[wildcards.model][0],
+        adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
+        corpus="results/corpus/manifest.json",
+        sft_data="results/sft_data/manifest.json",
+        control=SETTINGS.evaluation.control or [],
+    output:
+        scores="results/evaluation/{model}.json",
+    log:
+        "logs/evaluate/{model}.log",
+    benchmark:
+        "benchmarks/evaluate/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(EVALUATED),
+    conda:
+        "../envs/training.yaml"
+    threads: 4
+    resources:
+        gpu=min(SETTINGS.gpu, 1),
+        mem_mb=megabytes(4000),
+        runtime=minutes(60),
+    params:
+        settings=to_json(SETTINGS.evaluation, ScoringSettings),
+        program=SCRIPTS / "evaluate.py",
+        code=code("evaluate"),
+    message:
+        "evaluation: scoring the {wildcards.model} model"
+    shell:
+        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --name {wildcards.model:q} --gpu {resources.gpu} --model {input.model:q} --adapter {input.adapter:q}"
+        " --corpus {input.corpus:q} --sft-data {input.sft_data:q} --control {input.control:q}"
+        " --output {output.scores:q} 2>&1 | tee -i {log:q}"
+
+
+rule scores:
+    input:
+        results=expand("results/evaluation/{model}.json", model=EVALUATED),
+    output:
+        table="results/evaluation/scores.tsv",
+        parts="results/evaluation/parts.tsv",
+        answers="results/evaluation/answers.md",
+    log:
+        "logs/scores.log",
+    benchmark:
+        "benchmarks/scores.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        program=SCRIPTS / "scores.py",
+        code=code("scores"),
+    message:
+        "evaluation: the table of scores"
+    shell:
+        "python {params.program:q} --results {input.results:q}"
+        " --table {output.table:q} --parts {output.parts:q} --answers {output.answers:q} 2>&1 | tee -i {log:q}"

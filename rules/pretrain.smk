@@ -1,0 +1,95 @@
+"""Stage 1: packed blocks of text, LoRA continued pretraining on them, and the merged model.
+
+in   results/corpus/{train,validation}/, results/tokenizer/, results/extended_model/
+out  results/pretrain_data/, results/pretrain_lora/, results/pretrain_model/
+"""
+
+from lib.settings.pretrain import PackingSettings
+
+
+rule pretrain_data:
+    input:
+        corpus="results/corpus/manifest.json",
+        tokenizer="results/tokenizer/manifest.json",
+    output:
+        manifest="results/pretrain_data/manifest.json",
+    params:
+        settings=to_json(SETTINGS.pretrain, PackingSettings),
+        program=SCRIPTS / "pretrain_data.py",
+        code=code("pretrain_data"),
+    log:
+        "logs/pretrain_data.log",
+    benchmark:
+        "benchmarks/pretrain_data.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    message:
+        "pretrain: packing the corpus into blocks of tokens"
+    shell:
+        "python {params.program:q} --settings {params.settings:q}"
+        " --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+
+
+rule pretrain:
+    input:
+        model="results/extended_model/manifest.json",
+        data="results/pretrain_data/manifest.json",
+    output:
+        manifest="results/pretrain_lora/manifest.json",
+    params:
+        settings=to_json(SETTINGS.pretrain),
+        seed=SETTINGS.seed,
+        gpu=SETTINGS.gpu,
+        program=SCRIPTS / "pretrain.py",
+        code=code("pretrain"),
+    log:
+        "logs/pretrain.log",
+    benchmark:
+        "benchmarks/pretrain.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: workflow.cores
+    resources:
+        gpu=SETTINGS.gpu,
+        mem_mb=megabytes(8000),
+        runtime=minutes(720),
+    message:
+        "pretrain: LoRA continued pretraining"
+    shell:
+        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --seed {params.seed} --gpu {params.gpu} --work work"
+        " --model {input.model:q} --data {input.data:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+
+
+rule pretrain_model:
+    input:
+        model="results/extended_model/manifest.json",
+        adapter="results/pretrain_lora/manifest.json",
+    output:
+        manifest="results/pretrain_model/manifest.json",
+    params:
+        program=SCRIPTS / "pretrain_model.py",
+        code=code("pretrain_model"),
+    log:
+        "logs/pretrain_model.log",
+    benchmark:
+        "benchmarks/pretrain_model.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 2
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(30),
+    message:
+        "pretrain: merging the adapter into the extended model"
+    shell:
+        "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

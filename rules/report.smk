@@ -1,0 +1,45 @@
+"""One page for people: scores, sample answers, loss curves, where everything came from, what it cost.
+
+in   results/evaluation/, manifests and trainer logs of all stages, benchmarks/ as far as there
+out  results/report.html
+"""
+
+
+rule report:
+    input:
+        scores="results/evaluation/scores.tsv",
+        parts="results/evaluation/parts.tsv",
+        evaluations=expand("results/evaluation/{model}.json", model=EVALUATED),
+        base_model="results/base_model/manifest.json",
+        corpus="results/corpus/manifest.json",
+        summary="results/corpus/summary.tsv",
+        tokenizer="results/tokenizer/manifest.json",
+        pretrain="results/pretrain_lora/manifest.json",
+        sft_data="results/sft_data/manifest.json",
+        sft="results/sft_lora/manifest.json",
+    output:
+        page="results/report.html",
+    log:
+        "logs/report.log",
+    benchmark:
+        "benchmarks/report.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        settings=to_json(SETTINGS),
+        benchmarks="benchmarks",
+        program=SCRIPTS / "report.py",
+        code=code("report"),
+    message:
+        "report: writing the page"
+    shell:
+        "python {params.program:q} --settings {params.settings:q} --scores {input.scores:q} --parts {input.parts:q}"
+        " --evaluations {input.evaluations:q} --base-model {input.base_model:q} --corpus {input.corpus:q}"
+        " --summary {input.summary:q} --tokenizer {input.tokenizer:q} --pretrain {input.pretrain:q}"
+        " --sft-data {input.sft_data:q} --sft {input.sft:q} --benchmarks {params.benchmarks:q}"
+        " --output {output.page:q} 2>&1 | tee -i {log:q}"

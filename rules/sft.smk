@@ -1,0 +1,109 @@
+"""Stage 2: instructions as training examples, LoRA fine-tuning on them, and the finished model with its card.
+
+in   instruction sets, results/tokenizer/, results/pretrain_model/, results/evaluation/scores.tsv
+out  results/sft_data/, results/sft_lora/, results/sft_model/
+"""
+
+import json
+
+from lib.settings.sft import InstructionSettings
+
+
+rule sft_data:
+    input:
+        tokenizer="results/tokenizer/manifest.json",
+        files=INSTRUCTION_FILES,
+    output:
+        manifest="results/sft_data/manifest.json",
+    params:
+        settings=to_json(SETTINGS.sft, InstructionSettings),
+        sets=json.dumps(
+            [{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in INSTRUCTION_SOURCES.values()]
+        ),
+        seed=SETTINGS.seed,
+        program=SCRIPTS / "sft_data.py",
+        code=code("sft_data"),
+    log:
+        "logs/sft_data.log",
+    benchmark:
+        "benchmarks/sft_data.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    message:
+        "sft: turning instructions into training examples"
+    shell:
+        "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
+        " --sets {params.sets:q} --tokenizer {input.tokenizer:q} --downloads work/downloads"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+
+
+rule sft:
+    input:
+        model="results/pretrain_model/manifest.json",
+        data="results/sft_data/manifest.json",
+    output:
+        manifest="results/sft_lora/manifest.json",
+    params:
+        settings=to_json(SETTINGS.sft),
+        seed=SETTINGS.seed,
+        gpu=SETTINGS.gpu,
+        program=SCRIPTS / "sft.py",
+        code=code("sft"),
+    log:
+        "logs/sft.log",
+    benchmark:
+        "benchmarks/sft.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: workflow.cores
+    resources:
+        gpu=SETTINGS.gpu,
+        mem_mb=megabytes(8000),
+        runtime=minutes(720),
+    message:
+        "sft: LoRA fine-tuning on instructions"
+    shell:
+        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --seed {params.seed} --gpu {params.gpu} --work work"
+        " --model {input.model:q} --data {input.data:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+
+
+rule sft_model:
+    input:
+        model="results/pretrain_model/manifest.json",
+        adapter="results/sft_lora/manifest.json",
+        base_model="results/base_model/manifest.json",
+        corpus="results/corpus/manifest.json",
+        tokenizer="results/tokenizer/manifest.json",
+        pretrain="results/pretrain_lora/manifest.json",
+        sft_data="results/sft_data/manifest.json",
+        scores="results/evaluation/scores.tsv",
+    output:
+        directory("results/sft_model"),
+    params:
+        program=SCRIPTS / "sft_model.py",
+        code=code("sft_model"),
+    log:
+        "logs/sft_model.log",
+    benchmark:
+        "benchmarks/sft_model.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 2
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(30),
+    message:
+        "sft: merging the adapter into the finished model"
+    shell:
+        "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q}"
+        " --base-model {input.base_model:q} --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
+        " --pretrain {input.pretrain:q} --sft-data {input.sft_data:q} --scores {input.scores:q}"
+        " --output {output:q} 2>&1 | tee -i {log:q}"

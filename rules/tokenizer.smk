@@ -1,0 +1,66 @@
+"""The base vocabulary, continued on the training text, and the base model with rows for the new tokens.
+
+in   results/base_model/, results/corpus/train/
+out  results/tokenizer/, results/extended_model/
+"""
+
+from lib.settings.tokenizer import InitializationSettings, VocabularySettings
+
+
+rule tokenizer:
+    input:
+        base_model="results/base_model/manifest.json",
+        corpus="results/corpus/manifest.json",
+    output:
+        manifest="results/tokenizer/manifest.json",
+    params:
+        settings=to_json(SETTINGS.tokenizer, VocabularySettings),
+        program=SCRIPTS / "tokenizer.py",
+        code=code("tokenizer"),
+    log:
+        "logs/tokenizer.log",
+    benchmark:
+        "benchmarks/tokenizer.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 2
+    resources:
+        gpu=0,
+        mem_mb=megabytes(2000),
+        runtime=minutes(30),
+    message:
+        "tokenizer: learning new tokens from the training text"
+    shell:
+        "python {params.program:q} --settings {params.settings:q}"
+        " --base-model {input.base_model:q} --corpus {input.corpus:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+
+
+rule extended_model:
+    input:
+        base_model="results/base_model/manifest.json",
+        tokenizer="results/tokenizer/manifest.json",
+    output:
+        manifest="results/extended_model/manifest.json",
+    params:
+        settings=to_json(SETTINGS.tokenizer, InitializationSettings),
+        seed=SETTINGS.seed,
+        program=SCRIPTS / "extended_model.py",
+        code=code("extended_model"),
+    log:
+        "logs/extended_model.log",
+    benchmark:
+        "benchmarks/extended_model.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 2
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(30),
+    message:
+        "tokenizer: giving the new tokens their embedding rows"
+    shell:
+        "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
+        " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -1,0 +1,164 @@
+"""Talk to a model on the terminal.
+
+Usage:
+    python scripts/chat.py --model results/sft_model
+    python scripts/chat.py --model results/sft_model --prompt '关羽是谁？' --temperature 0
+
+In a conversation: /reset forgets what was said, /quit (or Ctrl-D) ends, Ctrl-C stops an answer.
+"""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+import torch
+from transformers import (
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    TextStreamer,
+)
+
+from lib.errors import UserError, run
+from lib.generation import Message, chat_ids, end_tokens
+from lib.models import load_model, load_tokenizer, pick_device, quiet_libraries
+
+HELP = "/reset forgets the conversation, /quit ends it, Ctrl-C stops an answer."
+
+
+class Chat:
+    """A conversation with a model: what was said so far, and how answers are chosen."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        system: str = "",
+        temperature: float = 0.7,
+        top_p: float = 0.9,
+        repetition_penalty: float = 1.0,
+        max_new_tokens: int = 256,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_new_tokens = max_new_tokens
+        self.context: int = model.config.get_text_config().max_position_embeddings
+        if max_new_tokens >= self.context:
+            raise UserError(f"--max-new-tokens must be less than the {self.context} tokens that the model can hold")
+        self.start: list[Message] = [{"role": "system", "content": system}] if system else []
+        self.turns: list[Message] = []
+        self.ends = end_tokens(model, tokenizer)
+        sampling = {"temperature": temperature, "top_p": top_p} if temperature > 0 else {}
+        self.settings = GenerationConfig(
+            max_new_tokens=max_new_tokens,
+            do_sample=temperature > 0,
+            repetition_penalty=repetition_penalty,
+            eos_token_id=self.ends,
+            pad_token_id=self.ends[0],
+            **sampling,
+        )
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self.turns.clear()
+
+    def say(self, text: str) -> str:
+        """Answer `text`, printing the answer while it is made. An exchange that is interrupted leaves no trace."""
+        turns, ids = self._fitting([*self.turns, {"role": "user", "content": text}])
+        prompt = torch.tensor([ids], device=self.model.device)
+        with torch.inference_mode():
+            output = self.model.generate(
+                input_ids=prompt,
+                attention_mask=torch.ones_like(prompt),
+                generation_config=self.settings,
+                streamer=TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True),
+            )
+        answer = str(self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)).strip()
+        self.turns = [*turns, {"role": "assistant", "content": answer}]
+        return answer
+
+    def _fitting(self, turns: list[Message]) -> tuple[list[Message], list[int]]:
+        """The conversation and its ids, without the oldest turns where all would not fit into the model's context."""
+        room = self.context - self.max_new_tokens
+        ids = chat_ids(self.tokenizer, [*self.start, *turns])
+        while len(ids) > room and len(turns) > 2:
+            turns = turns[2:]
+            ids = chat_ids(self.tokenizer, [*self.start, *turns])
+            print("(the oldest question and answer no longer fit and are forgotten)", file=sys.stderr)
+        if len(ids) > room:
+            raise UserError(f"the message takes {len(ids)} tokens with the template; {room} fit")
+        return turns, ids
+
+
+def converse(chat: Chat) -> None:
+    """Read questions until /quit or the end of the input."""
+    with contextlib.suppress(ImportError):  # gives input() history and line editing where the platform has it
+        import readline  # noqa: F401
+    print(HELP)
+    while True:
+        try:
+            text = input("\n> ").strip()
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            print("\n(/quit or Ctrl-D ends the conversation)", end="")
+            continue
+        if text == "/quit":
+            return
+        if text == "/reset":
+            chat.reset()
+            print("(forgotten)")
+        elif text.startswith("/"):
+            print(HELP)
+        elif text:
+            try:
+                chat.say(text)
+            except KeyboardInterrupt:
+                print("\n(stopped)")
+            except UserError as error:
+                print(f"({error})")
+
+
+def load(directory: Path, gpu: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The model and tokenizer in `directory`; UserError when they are not there."""
+    if not (directory / "config.json").is_file():
+        raise UserError(f"{directory} holds no model yet; `make run` makes it, or name another with --model")
+    return load_model(directory, pick_device(gpu)), load_tokenizer(directory)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=Path("results/sft_model"), help="model directory")
+    parser.add_argument("--prompt", help="answer this and stop, instead of a conversation")
+    parser.add_argument("--system", default="", help="system message; the chat template's own when not given")
+    parser.add_argument("--temperature", type=float, default=0.7, help="0 always takes the most likely token")
+    parser.add_argument("--top-p", type=float, default=0.9, help="sample from the likeliest tokens of this total")
+    parser.add_argument("--repetition-penalty", type=float, default=1.1, help="above 1: what was said is less likely")
+    parser.add_argument("--max-new-tokens", type=int, default=256, help="longest answer")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same answers")
+    parser.add_argument("--gpu", type=int, default=0, help="GPUs to use; 0 computes on the CPU")
+    arguments = parser.parse_args()
+    quiet_libraries()
+    model, tokenizer = load(arguments.model, arguments.gpu)
+    if arguments.seed is not None:
+        torch.manual_seed(arguments.seed)
+    chat = Chat(
+        model,
+        tokenizer,
+        system=arguments.system,
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        repetition_penalty=arguments.repetition_penalty,
+        max_new_tokens=arguments.max_new_tokens,
+    )
+    if arguments.prompt is None:
+        converse(chat)
+    else:
+        chat.say(arguments.prompt)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,179 @@
+"""Bring the finished corpus together: counts, a data card and the manifest that later stages depend on.
+
+    python scripts/corpus.py --settings '{"minimum_length": 100}' --seed 1 --shards 4 \
+        --sources '[{"name": "news", "uri": "data/news.jsonl", "license": "CC0-1.0"}]' \
+        --output results/corpus/manifest.json
+
+Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json and
+split/SOURCE/SHARD.json. Writes summary.tsv (a row per source and rule), README.md and, last, the manifest.
+Fails when nothing is left to train on or to hold out.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib.checksums import sha256_file
+from lib.data_card import data_card
+from lib.errors import UserError, run
+from lib.manifest import read_json, write_json
+from lib.outputs import new_file
+from lib.settings.base import from_json
+from lib.settings.corpus import CorpusSettings
+from lib.shards import shard_name
+from lib.sheets import Source
+
+SPLITS = ("train", "validation")
+PACKAGES = ("polars", "pyarrow", "selectolax")  # whose versions shape the shards
+UNITS = ("documents", "characters")
+COLUMNS = [
+    *(f"documents_{what}" for what in ("in", "changed", "dropped", "out")),
+    *(f"characters_{what}" for what in ("in", "removed", "dropped", "out")),
+]
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """What the earlier steps say about one source."""
+
+    source: Source
+    raw: dict[str, Any]
+    """Documents, characters and files as fetched."""
+    clean: list[dict[str, dict[str, int]]]
+    """By shard: what each rule did."""
+    split: list[dict[str, dict[str, Any]]]
+    """By shard: duplicates, train, validation."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--sources", required=True, help="JSON list of objects with name, uri and license")
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    settings = from_json(CorpusSettings, args.settings)
+    directory: Path = args.output.parent
+
+    sources = [read_counts(directory, Source(**row), settings.shards) for row in json.loads(args.sources)]
+    table = summarise(sources)
+    check(table, settings)
+    with new_file(directory / "summary.tsv") as path:
+        table.to_csv(path, sep="\t", index=False)
+    with new_file(directory / "README.md") as path:
+        path.write_text(
+            data_card([(counts.source, counts.raw) for counts in sources], table, settings, args.seed), encoding="utf-8"
+        )
+    with new_file(args.output) as path:
+        write_json(path, manifest(directory, sources, table, settings, args.seed))
+    for row in total(table, "split").itertuples():
+        print(f"corpus: {row.rule}: {row.documents_out:,} documents, {row.characters_out:,} characters", flush=True)
+
+
+def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
+    """The count files of one source."""
+    names = [f"{source.name}/{shard_name(number)}.json" for number in range(shards)]
+    return SourceCounts(
+        source,
+        read_json(directory / "raw" / f"{source.name}.json"),
+        [read_json(directory / "clean" / name) for name in names],
+        [read_json(directory / "split" / name) for name in names],
+    )
+
+
+def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
+    """A row per source, step and rule, in order. Documents: in - dropped = out. Characters: in - removed - dropped = out.
+
+    The rows of the last step, train and validation, share what deduplication lets through.
+    """
+    rows: list[dict[str, Any]] = []
+    for counts in sources:
+        steps = [("fetch", "read", _unchanged(counts.raw))]
+        steps += [("clean", rule, _add([shard[rule] for shard in counts.clean])) for rule in counts.clean[0]]
+        cleaned = steps[-1][2]
+        duplicates = _add([shard["duplicates"] for shard in counts.split])
+        left = {}
+        for unit in UNITS:
+            left[f"{unit}_in"] = cleaned[f"{unit}_out"]
+            left[f"{unit}_dropped"] = duplicates[unit]
+            left[f"{unit}_out"] = cleaned[f"{unit}_out"] - duplicates[unit]
+        steps.append(("deduplicate", "exact_duplicate", left))
+        steps += [("split", split, _unchanged(_add([shard[split] for shard in counts.split]))) for split in SPLITS]
+        rows += [{"source": counts.source.name, "step": step, "rule": rule, **values} for step, rule, values in steps]
+    table = pd.DataFrame(rows, columns=["source", "step", "rule", *COLUMNS])
+    return table.fillna(dict.fromkeys(COLUMNS, 0)).astype(dict.fromkeys(COLUMNS, "int64"))
+
+
+def total(table: pd.DataFrame, step: str) -> pd.DataFrame:
+    """The rows of one step, added up over all sources."""
+    return table[table["step"] == step].groupby("rule", sort=False)[COLUMNS].sum().reset_index()
+
+
+def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
+    """Raise UserError when there is nothing to train on or nothing to hold out."""
+    left = total(table, "split").set_index("rule")["documents_out"]
+    read = total(table, "fetch")["documents_in"].sum()
+    dropped = pd.concat([total(table, "clean"), total(table, "deduplicate")]).set_index("rule")["documents_dropped"]
+    reasons = ", ".join(f"{rule} {number:,}" for rule, number in dropped.items() if number) or "none"
+    if not left.sum():
+        raise UserError(
+            f"nothing survives cleaning: {read:,} documents read, dropped by rule: {reasons}; "
+            f"lower corpus.minimum_length ({settings.minimum_length}) or look at results/corpus/dropped/"
+        )
+    if not left["validation"]:
+        raise UserError(
+            f"no document is held out: {read:,} read, {left['train']:,} to train on; "
+            f"raise corpus.validation_fraction ({settings.validation_fraction}) or add documents"
+        )
+    if not left["train"]:
+        raise UserError(
+            f"no document is left to train on: {read:,} read, {left['validation']:,} held out; "
+            f"lower corpus.validation_fraction ({settings.validation_fraction}) or add documents"
+        )
+
+
+def manifest(
+    directory: Path, sources: list[SourceCounts], table: pd.DataFrame, settings: CorpusSettings, seed: int
+) -> dict[str, Any]:
+    """As lib.manifest writes it, but without reading the shards again: the split step has hashed them."""
+    shards: dict[str, list[str]] = {split: [] for split in SPLITS}
+    files = {}
+    for counts in sources:
+        for number, shard in enumerate(counts.split):
+            for split in SPLITS:
+                if shard[split]["documents"]:
+                    path = f"{split}/{counts.source.name}/{shard_name(number)}.parquet"
+                    shards[split].append(path)
+                    files[path] = {key: shard[split][key] for key in ("bytes", "sha256")}
+    inputs = [f"raw/{counts.source.name}.json" for counts in sources]
+    return {
+        "files": files,
+        "inputs": {path: sha256_file(directory / path) for path in inputs},
+        "counts": {
+            row.rule: {"documents": row.documents_out, "characters": row.characters_out}
+            for row in total(table, "split").itertuples()
+        },
+        "settings": settings.model_dump(mode="json"),
+        "seed": seed,
+        "versions": {package: version(package) for package in PACKAGES},
+        "facts": {**shards, "licenses": {counts.source.name: counts.source.license for counts in sources}},
+    }
+
+
+def _unchanged(counts: dict[str, Any]) -> dict[str, int]:
+    """A row for a step that lets through what it gets."""
+    return {f"{unit}_{end}": counts[unit] for unit in UNITS for end in ("in", "out")}
+
+
+def _add(counts: list[dict[str, Any]]) -> dict[str, int]:
+    """The numbers of several shards, added up."""
+    return {key: sum(shard[key] for shard in counts) for key, value in counts[0].items() if isinstance(value, int)}
+
+
+if __name__ == "__main__":
+    run(main)

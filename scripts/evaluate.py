@@ -1,0 +1,201 @@
+"""Score one model on held-out text, held-out instructions and a control text, and let it answer the sample prompts.
+
+Usage:
+    python scripts/evaluate.py --settings '{"prompts": ["你好"]}' --name base --gpu 0 \\
+        --model results/base_model/manifest.json --adapter --corpus results/corpus/manifest.json \\
+        --sft-data results/sft_data/manifest.json --control resources/demo/control_en.txt \\
+        --output results/evaluation/base.json
+
+`--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is.
+"""
+
+import argparse
+import heapq
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from lib.adapters import merge_adapter
+from lib.corpus import texts
+from lib.errors import UserError, run
+from lib.generation import greedy_answers
+from lib.manifest import write_json
+from lib.models import (
+    Precision,
+    check_sizes,
+    document_separator,
+    load_model,
+    load_tokenizer,
+    pick_device,
+    pick_precision,
+    quiet_libraries,
+)
+from lib.outputs import new_file
+from lib.scoring import Piece, Score, TokenSequence, checksum, negative_log_likelihoods, total, windows
+from lib.settings.base import from_json
+from lib.settings.evaluation import ScoringSettings
+
+REPORT_EVERY = 20  # sequences between two lines of progress
+
+
+@dataclass(frozen=True)
+class HeldOutExample:
+    """An instruction as text: the rendered prompt, and the response that ends with the end token."""
+
+    prompt: str
+    response: str
+    category: str
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model, its tokenizer and how to compute with them."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    precision: Precision
+
+    def text(self, pieces: Sequence[Piece], what: str) -> list[Score]:
+        """A score for each piece, every token of which is predicted: a document separator stands before it."""
+        separator = document_separator(self.tokenizer)
+        sequences = [TokenSequence([separator, *self._encode(piece.text)], 1) for piece in pieces]
+        nats = self._measure(sequences, what)
+        return [
+            Score.of(piece.text, value, sequence.predicted)
+            for piece, value, sequence in zip(pieces, nats, sequences, strict=True)
+        ]
+
+    def responses(self, examples: Sequence[HeldOutExample]) -> list[Score]:
+        """A score for each response given its prompt: the end token is predicted too, but is no text of its own."""
+        sequences = []
+        for example in examples:
+            # Apart, because a token of the joined string could span the border.
+            prompt, response = self._encode(example.prompt), self._encode(example.response)
+            sequences.append(TokenSequence(prompt + response, len(prompt)))
+        nats = self._measure(sequences, "held-out responses")
+        end = str(self.tokenizer.eos_token)
+        return [
+            Score.of(example.response.removesuffix(end), value, sequence.predicted)
+            for example, value, sequence in zip(examples, nats, sequences, strict=True)
+        ]
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _measure(self, sequences: Sequence[TokenSequence], what: str) -> list[float]:
+        reported = 0
+
+        def report(done: int) -> None:
+            nonlocal reported
+            if done - reported >= REPORT_EVERY or done == len(sequences):
+                print(f"evaluation: {self.name}: {done} of {len(sequences)} {what} scored", flush=True)
+                reported = done
+
+        return negative_log_likelihoods(self.model, sequences, self.precision, report)
+
+
+def read_examples(path: Path, most: int) -> list[HeldOutExample]:
+    """Held-out examples: all, or the `most` with the lowest checksums, which are the same for every model."""
+    with path.open(encoding="utf-8") as file:
+        records = (json.loads(line) for line in file)
+        examples = (HeldOutExample(record["prompt"], record["response"], record["category"]) for record in records)
+        return heapq.nsmallest(most, examples, key=lambda one: (checksum(one.prompt + one.response), one.prompt))
+
+
+def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any]:
+    """Figures over all `scores` and for each name they carry."""
+    groups: Mapping[str, list[Score]] = defaultdict(list)
+    for name, score in scores:
+        groups[name].append(score)
+    return {
+        "overall": total(score for group in groups.values() for score in group).summary(),
+        "parts": {name: total(group).summary() for name, group in sorted(groups.items())},
+    }
+
+
+def evaluate(
+    scorer: Scorer,
+    settings: ScoringSettings,
+    held_out: Sequence[Piece],
+    examples: Sequence[HeldOutExample],
+    control: Sequence[Piece],
+) -> dict[str, Any]:
+    """Everything that is measured on one model, as results/evaluation/{model}.json holds it."""
+    text_scores = scorer.text(held_out, "pieces of held-out text")
+    response_scores = scorer.responses(examples)
+    control_scores = scorer.text(control, "pieces of control text") if control else []
+    if settings.prompts:
+        print(f"evaluation: {scorer.name}: answering {len(settings.prompts)} sample prompts", flush=True)
+    answers = greedy_answers(scorer.model, scorer.tokenizer, settings.prompts, settings.max_new_tokens)
+    return {
+        "model": scorer.name,
+        "precision": scorer.precision,
+        "text": grouped((piece.source, score) for piece, score in zip(held_out, text_scores, strict=True)),
+        "responses": grouped(
+            (example.category, score) for example, score in zip(examples, response_scores, strict=True)
+        ),
+        "control": total(control_scores).summary() if control_scores else None,
+        "answers": [asdict(answer) for answer in answers],
+    }
+
+
+def load(directory: Path, adapter: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The model with its tokenizer; an adapter directory is merged into it."""
+    model = merge_adapter(directory, adapter) if adapter else load_model(directory)
+    tokenizer = load_tokenizer(directory)
+    check_sizes(model, tokenizer)
+    return model, tokenizer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True, help="settings of the evaluation stage, as JSON")
+    parser.add_argument("--name", required=True, help="name of the model in the results")
+    parser.add_argument("--gpu", type=int, default=0, help="GPUs to use; 0 computes on the CPU")
+    parser.add_argument("--model", type=Path, required=True, help="manifest.json of the model")
+    parser.add_argument("--adapter", type=Path, nargs="?", help="manifest.json of an adapter for the model")
+    parser.add_argument("--corpus", type=Path, required=True, help="manifest.json of the corpus")
+    parser.add_argument("--sft-data", type=Path, required=True, help="manifest.json of the instruction data")
+    parser.add_argument("--control", type=Path, nargs="?", help="plain text in the base model's own language")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    arguments = parser.parse_args()
+    settings = from_json(ScoringSettings, arguments.settings)
+    quiet_libraries()
+
+    held_out = windows(texts(arguments.corpus, "validation"), settings.window_characters, settings.max_characters)
+    if not held_out:
+        raise UserError(f"{arguments.corpus} holds out no text to score; raise corpus.validation_fraction")
+    examples = read_examples(arguments.sft_data.parent / "validation.jsonl", settings.max_instructions)
+    control = read_control(arguments.control, settings) if arguments.control else []
+
+    device = pick_device(arguments.gpu)
+    print(f"evaluation: {arguments.name}: loading the model", flush=True)
+    model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None)
+    scorer = Scorer(arguments.name, model.to(device), tokenizer, pick_precision(settings.precision, device))
+    result = evaluate(scorer, settings, held_out, examples, control)
+    with new_file(arguments.output) as path:
+        write_json(path, result)
+    print(
+        f"evaluation: {arguments.name}: held-out text {result['text']['overall']['bits_per_character']:.3f},"
+        f" responses {result['responses']['overall']['bits_per_character']:.3f} bits per character",
+        flush=True,
+    )
+
+
+def read_control(path: Path, settings: ScoringSettings) -> list[Piece]:
+    """The control text in pieces, as held-out text is cut."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"evaluation.control: {path} cannot be read as UTF-8 text ({error})") from None
+    return windows([("control", text)], settings.window_characters, settings.max_characters)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,53 @@
+"""Token sequences on disk as Arrow streams: written row by row, read memory-mapped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import datasets
+import pyarrow as pa
+
+IGNORED_LABEL = -100
+"""Label of a position that the loss leaves out (the convention of PyTorch and transformers)."""
+ROWS_IN_MEMORY = 1_000
+
+
+class TokenWriter:
+    """Writes rows of token id lists, one list per column."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.rows = 0
+        self.tokens = 0
+        self._schema = pa.schema([(column, pa.list_(pa.int32())) for column in columns])
+        self._waiting: list[dict[str, Sequence[int]]] = []
+        self._file = pa.OSFile(str(path), "wb")
+        self._stream = pa.ipc.new_stream(self._file, self._schema)
+
+    def add(self, **row: Sequence[int]) -> None:
+        """Append one row; the first column's length counts towards `tokens`."""
+        self.rows += 1
+        self.tokens += len(row[self._schema.names[0]])
+        self._waiting.append(row)
+        if len(self._waiting) == ROWS_IN_MEMORY:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._stream.write_batch(pa.RecordBatch.from_pylist(self._waiting, schema=self._schema))
+        self._waiting.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self._stream.close()
+        self._file.close()
+
+
+def read_tokens(path: Path) -> datasets.Dataset:
+    """The memory-mapped rows of a file that a TokenWriter made."""
+    return datasets.Dataset.from_file(str(path))

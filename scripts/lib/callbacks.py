@@ -1,0 +1,82 @@
+"""What happens beside the training steps: a line of progress, a stop on request, a check that the loss is a number."""
+
+import math
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from lib.errors import UserError
+
+
+class Progress(TrainerCallback):
+    """One line per logging step and per evaluation, readable live and in the log."""
+
+    def __init__(self, stage: str, tokens_per_step: float) -> None:
+        self.stage = stage
+        self.tokens_per_step = tokens_per_step
+        self.first_step = 0
+        self.started = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.first_step, self.started = state.global_step, time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        logs = logs or {}
+        position = f"{self.stage}: step {state.global_step:>{len(str(state.max_steps))}}/{state.max_steps}"
+        if "eval_loss" in logs:
+            print(f"{position}  validation loss {logs['eval_loss']:.4f}", flush=True)
+        if "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            raise UserError(
+                f"{position}: the loss is {logs['loss']}; lower {self.stage}.learning_rate, "
+                "or set precision to fp32, and run again"
+            )
+        seconds = (time.monotonic() - self.started) / max(state.global_step - self.first_step, 1)
+        print(
+            f"{position}  loss {logs['loss']:.4f}  learning rate {logs['learning_rate']:.2e}  "
+            f"{self.tokens_per_step / seconds:,.0f} tokens/s  "
+            f"{_duration(seconds * (state.max_steps - state.global_step))} left",
+            flush=True,
+        )
+
+
+class StopOnRequest(TrainerCallback):
+    """Saves a checkpoint and stops after SIGTERM, SIGINT or `max_minutes`."""
+
+    def __init__(self, max_minutes: float | None) -> None:
+        self.deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
+        self.reason = ""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.reason = signal.Signals(number).name
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        if not self.reason and time.monotonic() > self.deadline:
+            self.reason = "max_minutes"
+        if self.reason and state.global_step < state.max_steps:
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,69 @@
+"""README.md of the corpus: what is in it, where it comes from, and what was left out and why."""
+
+from typing import Any
+
+import pandas as pd
+
+from lib.settings.corpus import CorpusSettings
+from lib.sheets import Source
+
+
+def data_card(
+    sources: list[tuple[Source, dict[str, Any]]], table: pd.DataFrame, settings: CorpusSettings, seed: int
+) -> str:
+    """Markdown. `sources` come with what fetching found out about them; `table` is summary.tsv."""
+    results = table[table["step"] == "split"].groupby("rule", sort=False)[["documents_out", "characters_out"]].sum()
+    lines = ["# Corpus", ""]
+    lines += [
+        f"- {rule}: {row['documents_out']:,} documents, {row['characters_out']:,} characters"
+        for rule, row in results.iterrows()
+    ]
+    lines += ["", "## Sources", ""]
+    lines += _table(
+        ["source", "address", "licence", "documents", "characters", "encoding", "undecodable bytes"],
+        [
+            [
+                source.name,
+                f"`{source.uri}`",
+                source.license or "not stated",
+                f"{raw['documents']:,}",
+                f"{raw['characters']:,}",
+                ", ".join(raw["encodings"]),
+                f"{raw['undecodable_bytes']:,}",
+            ]
+            for source, raw in sources
+        ],
+    )
+    lines += ["", "Files that were read, by sha256 (the first ten of each source; all of them: raw/SOURCE.json):", ""]
+    lines += [
+        f"- {source.name}: {file['name']} `{file['sha256']}`" for source, raw in sources for file in raw["files"][:10]
+    ]
+    lines += [
+        f"- {source.name}: left out {len(raw['ignored_files'])} files of no known format, among them "
+        + ", ".join(raw["ignored_files"][:5])
+        for source, raw in sources
+        if raw["ignored_files"]
+    ]
+    lines += ["", "## What each step did", ""]
+    lines += _table(
+        [*table.columns[:3], *(column.replace("_", " ") for column in table.columns[3:])],
+        [[f"{value:,}" if isinstance(value, int) else value for value in row] for row in table.values.tolist()],
+    )
+    lines += [
+        "",
+        "Characters: in, less removed from documents that stay, less those of dropped documents, gives out. "
+        "Every dropped document is in dropped/SOURCE/SHARD.parquet with the rule that dropped it and the value that it "
+        "measured; duplicates/SOURCE.parquet names each duplicate and the document that it repeats.",
+        "",
+        "## Settings",
+        "",
+    ]
+    lines += [f"- {key}: {value}" for key, value in settings.model_dump(mode="json").items()]
+    lines += [f"- seed: {seed}", ""]
+    return "\n".join(lines)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    return [f"| {' | '.join(row)} |" for row in (cells[0], ["---"] * len(header), *cells[1:])]

@@ -1,0 +1,45 @@
+"""The order in which a training run sees its examples, decided before it starts.
+
+The whole run's order is one list of row numbers, so that a resumed run goes on with exactly the examples that an
+undisturbed run would have seen.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+BATCHES_SORTED_TOGETHER = 16
+
+
+def number_of_steps(examples: int, batch: int, epochs: float, max_steps: int | None) -> int:
+    """Optimizer steps of a run: `max_steps`, or as many as `epochs` passes over the examples take."""
+    return max_steps or max(1, math.ceil(epochs * examples / batch))
+
+
+def shuffled(examples: int, needed: int, seed: int) -> np.ndarray:
+    """`needed` row numbers: pass after pass over all `examples` rows, each pass in an order of its own."""
+    passes = math.ceil(needed / examples)
+    orders = [np.random.default_rng([seed, number]).permutation(examples) for number in range(passes)]
+    return np.concatenate(orders)[:needed]
+
+
+def group_by_length(order: np.ndarray, lengths: Sequence[int], batch: int, seed: int) -> np.ndarray:
+    """`order` rearranged within windows of a few batches, so that a batch holds rows of similar length.
+
+    No row leaves its window, so training still sees the data in about the given order; batches of a window come in
+    random order, lest short ones always come first.
+    """
+    window = batch * BATCHES_SORTED_TOGETHER
+    random = np.random.default_rng([seed, window])
+    length_of = np.asarray(lengths)
+    grouped: list[np.ndarray] = []
+    for start in range(0, len(order), window):
+        rows = order[start : start + window]
+        rows = rows[np.argsort(length_of[rows], kind="stable")]
+        batches = [rows[i : i + batch] for i in range(0, len(rows), batch)]
+        last = batches.pop() if len(batches[-1]) < batch else None
+        grouped += [batches[i] for i in random.permutation(len(batches))]
+        if last is not None:
+            grouped.append(last)
+    return np.concatenate(grouped)

@@ -1,0 +1,73 @@
+"""Fingerprint of what a program does: its syntax tree and that of every local module it imports.
+
+Comments, formatting and documentation strings are left out, so that only a change of behaviour re-runs a rule.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+
+def code_fingerprint(program: Path) -> str:
+    """Hex digest over `program` and the modules below its folder that it imports, directly or not."""
+    root = program.parent
+    digest = hashlib.sha256()
+    for path in sorted(_with_imports(program, root)):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{_behaviour(path)}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def _with_imports(program: Path, root: Path) -> set[Path]:
+    found: set[Path] = set()
+    waiting = [program]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imports(path, root)
+    return found
+
+
+@cache
+def _imports(path: Path, root: Path) -> list[Path]:
+    """Local files that the file at `path` imports, package __init__ files among them."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    files: list[Path] = []
+    for name in names:
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            stem = root.joinpath(*parts[:depth])
+            files += [file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
+    return files
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _behaviour(path: Path) -> str:
+    """Source of the file's syntax tree without comments, formatting and bare strings."""
+    return ast.unparse(_WithoutStrings().visit(_tree(path)))
+
+
+class _WithoutStrings(ast.NodeTransformer):
+    """Drops statements that are nothing but a string: documentation of modules, functions and attributes."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_string else node
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not node.body:
+            node.body = [ast.Pass()]
+        return node

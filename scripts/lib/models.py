@@ -1,0 +1,86 @@
+"""Loading models and tokenizers: local files in safetensors only, no code from the model's folder."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from lib.errors import UserError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Quantization = Literal["none", "8bit", "4bit"]
+
+
+def quiet_libraries() -> None:
+    """Leave the terminal to the pipeline's own lines: no progress bars and notices of the libraries."""
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def pick_device(gpu: int) -> torch.device:
+    """The device that `gpu` GPUs mean; UserError when they are asked for and none is there."""
+    if gpu == 0:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UserError(f"settings: gpu is {gpu}, but no GPU can be used here; set gpu to 0 or check the driver")
+    return torch.device("cuda")
+
+
+def pick_precision(requested: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
+    """`auto` resolved for the hardware: bf16 where the processor computes in it, then fp16 on a GPU, else fp32."""
+    if requested != "auto":
+        return requested
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer saved in `directory`."""
+    return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+
+
+def load_model(
+    directory: Path, device: torch.device | str = "cpu", quantization: Quantization = "none"
+) -> PreTrainedModel:
+    """The causal language model saved in `directory`, in the number format it is saved in.
+
+    With `quantization`, linear layers are loaded in 8 bits (LLM.int8) or 4 bits (NF4, double quantization).
+    """
+    options: dict[str, object] = {"dtype": "auto"}
+    if quantization == "8bit":
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    elif quantization == "4bit":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True
+        )
+    return AutoModelForCausalLM.from_pretrained(
+        directory, trust_remote_code=False, use_safetensors=True, device_map={"": str(device)}, **options
+    )
+
+
+def check_sizes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Raise UserError unless the tokenizer, embedding, head and configuration agree on the vocabulary."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    head = model.get_output_embeddings().weight.shape[0]
+    if not (len(tokenizer) <= rows == head == model.config.vocab_size):
+        raise UserError(
+            f"vocabulary sizes disagree: tokenizer {len(tokenizer)}, embedding {rows}, head {head}, "
+            f"config {model.config.vocab_size}"
+        )
+
+
+def document_separator(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Id of the token that stands between documents: `<|endoftext|>` where the vocabulary has it, else the end token."""
+    vocabulary = tokenizer.get_vocab()
+    separator = vocabulary.get("<|endoftext|>", tokenizer.eos_token_id)
+    if separator is None:
+        raise UserError("the tokenizer has no end-of-sequence token; add one to its tokenizer_config.json")
+    return int(separator)

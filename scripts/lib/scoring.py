@@ -1,0 +1,238 @@
+"""How well a model predicts text: bits per character and per byte, which any two vocabularies can be compared by.
+
+Loss per token depends on how long the tokens are. Here the negative log-likelihoods of a text's tokens are added up and
+divided by the text's characters (or UTF-8 bytes), so that every model is measured in the same unit on the same text.
+"""
+
+import hashlib
+import heapq
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from lib.models import Precision
+
+SHORTEST_TAIL = 50  # characters; what is left of a document at its end is not scored when it is shorter than this
+LOGIT_BYTES = 256 * 2**20  # most memory for scores over the vocabulary at once, counted in fp32
+BATCH_TOKENS = 4_096  # most tokens in one forward pass, padding included
+LABEL_IGNORED = -100  # what PyTorch's cross entropy skips
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of held-out text that is scored by itself."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """Token ids of which the first `prefix` (at least 1) are given and the others are predicted."""
+
+    ids: list[int]
+    prefix: int
+
+    @property
+    def predicted(self) -> int:
+        return len(self.ids) - self.prefix
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was measured on some text; scores of several texts add up."""
+
+    nats: float = 0.0
+    characters: int = 0
+    bytes: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, text: str, nats: float, tokens: int) -> "Score":
+        return cls(nats, len(text), len(text.encode()), tokens)
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(
+            self.nats + other.nats,
+            self.characters + other.characters,
+            self.bytes + other.bytes,
+            self.tokens + other.tokens,
+        )
+
+    def summary(self) -> dict[str, float | int]:
+        """The published figures, rounded to the digits that repeat from run to run."""
+        bits = self.nats / math.log(2)
+        return {
+            "bits_per_character": round(bits / max(self.characters, 1), 4),
+            "bits_per_byte": round(bits / max(self.bytes, 1), 4),
+            "characters_per_token": round(self.characters / max(self.tokens, 1), 4),
+            "characters": self.characters,
+            "bytes": self.bytes,
+            "tokens": self.tokens,
+        }
+
+
+def total(scores: Iterable[Score]) -> Score:
+    """Sum of `scores`."""
+    return sum(scores, Score())
+
+
+def cut(text: str, characters: int) -> list[str]:
+    """`text` in pieces of at most `characters` characters, after the last paragraph end in a piece's second half.
+
+    The pieces joined are the text, but for a last one of fewer than `SHORTEST_TAIL` characters behind others.
+    """
+    pieces: list[str] = []
+    start = 0
+    while start < len(text):
+        end = start + characters
+        if end < len(text):
+            end = text.rfind("\n", start + characters // 2, end) + 1 or end
+        pieces.append(text[start:end])
+        start = end
+    if len(pieces) > 1 and len(pieces[-1]) < SHORTEST_TAIL:
+        pieces.pop()
+    return [piece for piece in pieces if piece.strip()]
+
+
+def windows(texts: Iterable[tuple[str, str]], characters: int, max_characters: int) -> list[Piece]:
+    """Pieces of the held-out `texts` ((source, text) pairs) that hold at most `max_characters` characters together.
+
+    Every source gives the same share (at least one piece), or all that it has when that is less. A source's pieces are those whose
+    checksum is lowest, so they come from all over it, and neither the order of the documents nor the number of shards
+    changes them. Memory is bounded by `max_characters` for each source.
+    """
+    kept: dict[str, LowestChecksums] = {}
+    for source, text in texts:
+        sample = kept.setdefault(source, LowestChecksums(max_characters))
+        for piece in cut(text, characters):
+            sample.add(piece)
+    pieces: list[Piece] = []
+    left = max_characters
+    # The sources with the least text come first, so that what they cannot give falls to the others.
+    for number, (source, sample) in enumerate(sorted(kept.items(), key=lambda item: (item[1].weight, item[0]))):
+        chosen = sample.up_to(left // (len(kept) - number))
+        left -= sum(map(len, chosen))
+        pieces += (Piece(source, text) for text in chosen)
+    return pieces
+
+
+class LowestChecksums:
+    """The texts with the lowest checksums among those added, as many as `limit` characters hold (and one more)."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.weight = 0
+        self._heap: list[tuple[int, str]] = []  # (negative checksum, text): the highest checksum on top
+
+    def add(self, text: str) -> None:
+        heapq.heappush(self._heap, (-checksum(text), text))
+        self.weight += len(text)
+        while self.weight - len(self._heap[0][1]) >= self.limit:
+            self.weight -= len(heapq.heappop(self._heap)[1])
+
+    def up_to(self, characters: int) -> list[str]:
+        """The texts in the order of their checksums, each that still fits into `characters`; at least one."""
+        chosen: list[str] = []
+        used = 0
+        for _, text in sorted(self._heap, reverse=True):
+            if not chosen or used + len(text) <= characters:
+                chosen.append(text)
+                used += len(text)
+        return chosen
+
+
+def checksum(text: str) -> int:
+    """A number that looks random but is the same for the same text everywhere."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def negative_log_likelihoods(
+    model: PreTrainedModel,
+    sequences: Sequence[TokenSequence],
+    precision: Precision = "fp32",
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> list[float]:
+    """For each sequence, the nats that the model needs for its predicted tokens, given all tokens before each.
+
+    Sequences of similar length go through the model together, padded on the right. Scores over the vocabulary are
+    computed for predicted positions only, and for at most `LOGIT_BYTES` at a time: a sequence that needs more alone is
+    taken in stretches, each going on from the keys and values of the one before. `on_progress` hears after each
+    batch how many sequences are done.
+    """
+    model.eval()
+    vocabulary = model.config.get_text_config().vocab_size
+    most_predicted = max(LOGIT_BYTES // (4 * vocabulary), 1)
+    nats = [0.0] * len(sequences)
+    done = 0
+    with torch.inference_mode(), _arithmetic(precision, model.device):
+        for batch in batches(sequences, most_predicted):
+            for index, value in zip(batch, _score(model, [sequences[i] for i in batch], most_predicted), strict=True):
+                nats[index] = value
+            done += len(batch)
+            on_progress(done)
+    return nats
+
+
+def batches(sequences: Sequence[TokenSequence], most_predicted: int) -> Iterator[list[int]]:
+    """Indices of the sequences in groups of similar length, longest first, so that memory is short at once or never.
+
+    A group stays within `BATCH_TOKENS` padded tokens and `most_predicted` predicted ones unless it is one sequence.
+    """
+    batch: list[int] = []
+    predicted = 0
+    for index in sorted(range(len(sequences)), key=lambda i: -len(sequences[i].ids)):
+        sequence = sequences[index]
+        longest = len(sequences[batch[0]].ids) if batch else 0
+        if batch and (
+            predicted + sequence.predicted > most_predicted or (len(batch) + 1) * longest > BATCH_TOKENS
+        ):
+            yield batch
+            batch, predicted = [], 0
+        batch.append(index)
+        predicted += sequence.predicted
+    if batch:
+        yield batch
+
+
+def _score(model: PreTrainedModel, sequences: list[TokenSequence], most_predicted: int) -> list[float]:
+    """Nats of each of the `sequences` (longest first), in one pass, or in stretches when there is only one."""
+    length = len(sequences[0].ids)
+    ids = torch.zeros(len(sequences), length, dtype=torch.long)
+    labels = torch.full_like(ids, LABEL_IGNORED)  # labels[:, t] is what position t predicts
+    attention = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        tokens = torch.tensor(sequence.ids)
+        ids[row, : len(tokens)] = tokens
+        attention[row, : len(tokens)] = 1
+        labels[row, sequence.prefix - 1 : len(tokens) - 1] = tokens[sequence.prefix :]
+    ids, labels, attention = (tensor.to(model.device) for tensor in (ids, labels, attention))
+    stretch = length if len(sequences) > 1 else min(length, most_predicted)
+    nats = torch.zeros(len(sequences), dtype=torch.float64)
+    cache = None
+    for start in range(0, length - 1, stretch):
+        end = min(start + stretch, length - 1)
+        predicts = labels[:, start:end] != LABEL_IGNORED
+        output = model(
+            input_ids=ids[:, start:end],
+            attention_mask=attention[:, :end],
+            cache=cache,
+            use_cache=end < length - 1,
+            logits_to_keep=predicts,
+        )
+        cache = output.cache
+        losses = cross_entropy(output.logits.float(), labels[:, start:end][predicts], reduction="none")
+        rows = predicts.nonzero()[:, 0].cpu()
+        nats.index_add_(0, rows, losses.double().cpu())
+    return [float(value) for value in nats]
+
+
+def _arithmetic(precision: Precision, device: torch.device) -> torch.autocast | nullcontext[None]:
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)

@@ -1,0 +1,29 @@
+"""Settings of the evaluation stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lib.settings.base import StageSettings
+
+
+class ScoringSettings(StageSettings):
+    """What is scored and asked."""
+
+    max_characters: int = Field(default=8_000, ge=100)
+    """Most characters of held-out text that are scored, taken evenly from every source; the same for the control text."""
+    window_characters: int = Field(default=400, ge=50)
+    """Most characters scored in one piece; every model sees the same pieces."""
+    max_instructions: int = Field(default=64, ge=1)
+    """Most held-out instructions that are scored."""
+    prompts: list[str] = Field(default_factory=list)
+    """Questions that every model answers, for a person to read."""
+    max_new_tokens: int = Field(default=96, ge=1)
+    """Longest answer to a prompt, in tokens."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the matrix products; `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
+
+
+class EvaluationSettings(ScoringSettings):
+    control: str | None = None
+    """Text file in the base model's own language, scored to show what was forgotten."""

@@ -1,0 +1,30 @@
+"""The whole settings file: one section per stage."""
+
+from pydantic import Field
+
+from lib.settings.base import StageSettings
+from lib.settings.base_model import BaseModelSettings
+from lib.settings.corpus import CorpusSettings
+from lib.settings.evaluation import EvaluationSettings
+from lib.settings.pretrain import PretrainSettings
+from lib.settings.sft import SftSettings
+from lib.settings.tokenizer import TokenizerSettings
+
+
+class PipelineSettings(StageSettings):
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Seed of every random choice."""
+    gpu: int = Field(default=0, ge=0)
+    """GPUs that each training and evaluation job asks for; 0 runs on the CPU."""
+    base_model: BaseModelSettings
+    """The model to adapt."""
+    corpus: CorpusSettings = Field(default_factory=CorpusSettings)
+    """Text: fetch, clean, deduplicate, split."""
+    tokenizer: TokenizerSettings = Field(default_factory=TokenizerSettings)
+    """New tokens and their embedding rows."""
+    pretrain: PretrainSettings = Field(default_factory=PretrainSettings)
+    """Stage 1: continued pretraining on the corpus."""
+    sft: SftSettings = Field(default_factory=SftSettings)
+    """Stage 2: supervised fine-tuning on instructions."""
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    """Scores and sample answers."""

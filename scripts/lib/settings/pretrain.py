@@ -1,0 +1,20 @@
+"""Settings of the pretrain stage."""
+
+from pydantic import Field
+
+from lib.settings.base import StageSettings
+from lib.settings.training import TrainingSettings
+
+
+class PackingSettings(StageSettings):
+    """How text becomes blocks of tokens."""
+
+    block_size: int = Field(default=512, ge=8)
+    """Tokens in one training sequence."""
+
+
+class PretrainSettings(PackingSettings, TrainingSettings):
+    embedding_learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate of the new tokens' embedding rows; as `learning_rate` when not given."""
+    validation_blocks: int = Field(default=32, ge=1)
+    """Most blocks of held-out text that the validation loss is measured on during training."""

@@ -1,0 +1,72 @@
+"""Sheets: tab-separated tables with one row per source, written by the user."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.errors import UserError
+from lib.settings.base import nearest_name
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One row of a sheet."""
+
+    name: str
+    """Short name, used in file names."""
+    uri: str
+    """Address of a file or directory (see config/README.md)."""
+    sha256: str = ""
+    """Checksum of the fetched file, enforced when given."""
+    format: str = ""
+    """Format of the file; by its ending when empty."""
+    text_field: str = ""
+    """For records: the field that holds the text."""
+    license: str = ""
+    """Licence of the source, copied into the data card."""
+
+
+def read_sheet(path: Path) -> dict[str, Source]:
+    """The rows of a sheet by name, in order. Lines that start with # are comments.
+
+    Raises UserError with file, line and column for anything that is not as it should be.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; it must be a tab-separated sheet with the columns name and uri")
+    columns = list(Source.__dataclass_fields__)
+    sources: dict[str, Source] = {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    rows = csv.reader((line for _, line in numbered), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(rows, [])
+    for column in header:
+        if column not in columns:
+            raise UserError(
+                f"{path}: unknown column {column!r}; the nearest known one is {nearest_name(column, columns)}"
+            )
+        if header.count(column) > 1:
+            raise UserError(f"{path}: the column {column!r} stands twice")
+    for required in ("name", "uri"):
+        if required not in header:
+            raise UserError(f"{path}: the header line lacks the column {required!r}")
+    for (number, _), row in zip(numbered[1:], rows, strict=True):
+        where = f"{path}, line {number}"
+        if len(row) > len(header):
+            raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
+        values = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        if not NAME_PATTERN.fullmatch(values.get("name", "")):
+            raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
+        if not values.get("uri"):
+            raise UserError(f"{where}: uri is empty")
+        if values["name"] in sources:
+            raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
+        sources[values["name"]] = Source(**values)
+    if not sources:
+        raise UserError(f"{path}: no source; add at least one row")
+    return sources

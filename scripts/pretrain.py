@@ -1,0 +1,53 @@
+"""Stage 1: continue the base model's training on the corpus with a LoRA adapter and trainable rows for new tokens.
+
+    python scripts/pretrain.py --settings '{"rank": 16}' --seed 1 --gpu 0 \
+        --model results/extended_model/manifest.json --data results/pretrain_data/manifest.json \
+        --work work --output results/pretrain_lora/manifest.json
+
+Stopped (SIGTERM, Ctrl-C, max_minutes, a crash), it goes on from its newest checkpoint when run again.
+"""
+
+import argparse
+
+import numpy as np
+
+from lib.arrow import read_tokens
+from lib.errors import run
+from lib.manifest import read_json
+from lib.settings.base import from_json
+from lib.settings.pretrain import PretrainSettings
+from lib.training import Run, add_run_arguments, require_examples, train
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_run_arguments(parser)
+    args = parser.parse_args()
+    settings = from_json(PretrainSettings, args.settings)
+
+    train_set = read_tokens(args.data.parent / "train.arrow")
+    held_out = read_tokens(args.data.parent / "validation.arrow")
+    require_examples(train_set, "text to train on", "add sources to the corpus")
+    require_examples(held_out, "held-out text", "raise corpus.validation_fraction")
+    spread = np.linspace(0, len(held_out), min(settings.validation_blocks, len(held_out)), endpoint=False, dtype=int)
+    train(
+        Run(
+            stage="pretrain",
+            settings=settings,
+            seed=args.seed,
+            gpu=args.gpu,
+            model=args.model,
+            data=args.data,
+            work=args.work,
+            output=args.output,
+            new_token_ids=read_json(args.model)["facts"]["new_token_ids"],
+            embedding_learning_rate=settings.embedding_learning_rate,
+        ),
+        train_set,
+        held_out.select(spread),
+        by_length=False,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

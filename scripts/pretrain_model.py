@@ -1,0 +1,43 @@
+"""Merge the stage-1 adapter into the extended model: the stage-1 model as a directory of its own.
+
+    python scripts/pretrain_model.py --model results/extended_model/manifest.json \
+        --adapter results/pretrain_lora/manifest.json --output results/pretrain_model/manifest.json
+
+The adapter is merged into the weights as they are kept on disk, never into quantized ones.
+"""
+
+import argparse
+from pathlib import Path
+
+from lib.adapters import merge_adapter
+from lib.errors import run
+from lib.manifest import write_manifest
+from lib.models import check_sizes, load_tokenizer, quiet_libraries
+from lib.outputs import new_directory
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    quiet_libraries()
+
+    model = merge_adapter(args.model.parent, args.adapter.parent)
+    tokenizer = load_tokenizer(args.model.parent)
+    check_sizes(model, tokenizer)
+    with new_directory(args.output.parent) as directory:
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+        write_manifest(
+            directory,
+            inputs={"model": args.model, "adapter": args.adapter},
+            counts={"parameters": model.num_parameters(), "vocabulary": model.config.vocab_size},
+            packages=["torch", "transformers", "peft"],
+        )
+    print(f"pretrain: merged model is in {args.output.parent}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

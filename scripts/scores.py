@@ -1,0 +1,59 @@
+"""Gather what was measured on every model: a table of scores, and the sample answers side by side.
+
+Usage:
+    python scripts/scores.py --results results/evaluation/base.json results/evaluation/pretrained.json \\
+        --table results/evaluation/scores.tsv --parts results/evaluation/parts.tsv \\
+        --answers results/evaluation/answers.md
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lib.errors import run
+from lib.manifest import read_json
+from lib.outputs import new_file
+from lib.score_table import MODELS, in_order, parts_table, render, score_table
+
+
+def answers_document(results: list[dict[str, Any]]) -> str:
+    """Markdown with each sample prompt and what every model answered to it."""
+    lines = ["# Sample answers", "", "Greedy answers; `…` marks one that did not end by itself.", ""]
+    for number, asked in enumerate(results[0]["answers"]):
+        lines += [f"## {one_line(asked['prompt'])}", ""]
+        for result in results:
+            answer = result["answers"][number]
+            lines += [f"**{MODELS[result['model']]}**", "", *quoted(answer["answer"] + ("" if answer["ended"] else " …"))]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def quoted(text: str) -> list[str]:
+    """The text as a Markdown block that shows every character as it is: four blanks before each line."""
+    return [f"    {line}".rstrip() for line in text.splitlines()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, nargs="+", required=True, help="what `evaluate` wrote for each model")
+    parser.add_argument("--table", type=Path, required=True, help="table to write: a row per model")
+    parser.add_argument("--parts", type=Path, required=True, help="table to write: a row per model, source and category")
+    parser.add_argument("--answers", type=Path, required=True, help="Markdown file to write")
+    arguments = parser.parse_args()
+    results = in_order([read_json(path) for path in arguments.results])
+    table = score_table(results)
+    with new_file(arguments.answers) as path:
+        path.write_text(answers_document(results), encoding="utf-8")
+    with new_file(arguments.parts) as path:
+        parts_table(results).to_csv(path, sep="\t", index=False)
+    with new_file(arguments.table) as path:
+        table.to_csv(path, sep="\t", index=False)
+    print(render(table), flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

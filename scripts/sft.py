@@ -1,0 +1,47 @@
+"""Stage 2: fine-tune the stage-1 model on instructions with a fresh LoRA adapter; only responses are learned.
+
+    python scripts/sft.py --settings '{"rank": 16}' --seed 1 --gpu 0 \
+        --model results/pretrain_model/manifest.json --data results/sft_data/manifest.json \
+        --work work --output results/sft_lora/manifest.json
+
+Stopped (SIGTERM, Ctrl-C, max_minutes, a crash), it goes on from its newest checkpoint when run again.
+"""
+
+import argparse
+
+from lib.arrow import read_tokens
+from lib.errors import run
+from lib.settings.base import from_json
+from lib.settings.sft import SftSettings
+from lib.training import Run, add_run_arguments, require_examples, train
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_run_arguments(parser)
+    args = parser.parse_args()
+    settings = from_json(SftSettings, args.settings)
+
+    train_set = read_tokens(args.data.parent / "train.arrow")
+    held_out = read_tokens(args.data.parent / "validation.arrow")
+    require_examples(train_set, "instructions to train on", "add instruction sets")
+    require_examples(held_out, "held-out instructions", "raise sft.validation_fraction")
+    train(
+        Run(
+            stage="sft",
+            settings=settings,
+            seed=args.seed,
+            gpu=args.gpu,
+            model=args.model,
+            data=args.data,
+            work=args.work,
+            output=args.output,
+        ),
+        train_set,
+        held_out,
+        by_length=True,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+"""Merge the stage-2 adapter into the stage-1 model: a standalone chat model with its card.
+
+    python scripts/sft_model.py --model results/pretrain_model/manifest.json \
+        --adapter results/sft_lora/manifest.json --base-model results/base_model/manifest.json \
+        --corpus results/corpus/manifest.json --tokenizer results/tokenizer/manifest.json \
+        --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
+        --scores results/evaluation/scores.tsv --output results/sft_model
+"""
+
+import argparse
+from pathlib import Path
+
+from lib.adapters import merge_adapter
+from lib.errors import run
+from lib.manifest import read_json, write_manifest
+from lib.model_card import model_card
+from lib.models import check_sizes, load_tokenizer, quiet_libraries
+from lib.outputs import new_directory
+
+LINEAGE = ("base_model", "corpus", "tokenizer", "pretrain", "sft_data", "adapter")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True)
+    for name in LINEAGE:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True)
+    parser.add_argument("--scores", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    quiet_libraries()
+
+    lineage = {name: getattr(args, name) for name in LINEAGE}
+    model = merge_adapter(args.model.parent, args.adapter.parent)
+    tokenizer = load_tokenizer(args.model.parent)
+    check_sizes(model, tokenizer)
+    with new_directory(args.output) as directory:
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+        card = model_card({name: read_json(path) for name, path in lineage.items()}, args.scores)
+        (directory / "README.md").write_text(card, encoding="utf-8")
+        write_manifest(
+            directory,
+            inputs={"model": args.model, "scores": args.scores, **lineage},
+            counts={"parameters": model.num_parameters(), "vocabulary": model.config.vocab_size},
+            packages=["torch", "transformers", "peft"],
+        )
+    print(f"sft: the finished model is in {args.output}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,44 @@
+"""Wrong settings end with one line that names the key."""
+
+import pytest
+from lib.errors import UserError
+from lib.settings.base import from_json, to_json, validate
+from lib.settings.pipeline import PipelineSettings
+from lib.settings.pretrain import PackingSettings, PretrainSettings
+
+BASE = {"base_model": {"uri": "model"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"pretrain": {"lerning_rate": 1}}, r"unknown key pretrain\.lerning_rate; .* pretrain\.learning_rate"),
+        ({"pretain": {}}, r"unknown key pretain; .* pretrain"),
+        ({"corpus": {"shards": "many"}}, r'corpus\.shards is "many": .*integer'),
+        ({"corpus": {"shards": 0}}, r"corpus\.shards is 0: .*greater than or equal to 1"),
+        ({"tokenizer": {"initialization": "mode"}}, r'tokenizer\.initialization is "mode": .*mean'),
+        ({"pretrain": {"save_steps": 3, "eval_steps": 2}}, r"pretrain.*save_steps \(3\) must be a multiple"),
+        ({"base_model": {}}, r"base_model\.uri is required"),
+        ({"base_model": None}, r"base_model is null"),
+        ({"seed": 1, "gpu": -1, "corpus": {"x": 1}}, r"gpu is -1: .* \(and 1 more\)"),
+    ],
+)
+def test_one_line_names_the_key(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        validate(PipelineSettings, BASE | values)
+    assert "\n" not in str(error.value)
+
+
+def test_not_a_mapping() -> None:
+    with pytest.raises(UserError, match="mapping"):
+        validate(PipelineSettings, ["text"])
+
+
+def test_a_program_gets_only_the_keys_of_its_part() -> None:
+    settings = PretrainSettings(block_size=64, learning_rate=1)
+    assert from_json(PackingSettings, to_json(settings, PackingSettings)) == PackingSettings(block_size=64)
+    assert from_json(PretrainSettings, to_json(settings)) == settings
+
+
+def test_scientific_notation_that_yaml_reads_as_text() -> None:
+    assert validate(PretrainSettings, {"learning_rate": "1e-4"}).learning_rate == 1e-4

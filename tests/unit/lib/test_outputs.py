@@ -1,0 +1,54 @@
+"""Outputs are complete or absent."""
+
+from pathlib import Path
+
+import pytest
+from lib.outputs import new_directory, new_file
+
+
+def test_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file.txt"
+    with new_file(target) as partial:
+        partial.write_text("text")
+        assert not target.exists()
+    assert target.read_text() == "text"
+    assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def test_failed_file_leaves_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), new_file(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "result"
+    target.mkdir()
+    (target / "stale.txt").touch()
+    with new_directory(target) as partial:
+        (partial / "fresh.txt").touch(mode=0o600)
+    assert [path.name for path in target.iterdir()] == ["fresh.txt"]
+    assert (target / "fresh.txt").stat().st_mode & 0o200
+
+
+def test_failed_directory_leaves_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "result"
+    target.mkdir()
+    (target / "old.txt").touch()
+    with pytest.raises(RuntimeError), new_directory(target) as partial:
+        (partial / "half.txt").touch()
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+    assert [path.name for path in target.iterdir()] == ["old.txt"]
+
+
+def test_leftovers_of_a_killed_run_do_not_leak_in(tmp_path: Path) -> None:
+    (tmp_path / ".result.partial").mkdir()
+    (tmp_path / ".result.partial" / "leftover.txt").touch()
+    with new_directory(tmp_path / "result") as partial:
+        (partial / "fresh.txt").touch()
+    assert [path.name for path in (tmp_path / "result").iterdir()] == ["fresh.txt"]

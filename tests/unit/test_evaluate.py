@@ -1,0 +1,136 @@
+"""One model scored from files, as the rule runs it."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import evaluate
+import polars as pl
+import pytest
+import torch
+from lib.errors import UserError
+from lib.instructions import Instruction, render
+from lib.models import load_model, load_tokenizer
+from peft import LoraConfig, get_peft_model
+from tiny_model import TEXT, make_tiny_model
+
+PROMPTS = ["What did the ferryman count?", "天亮了吗？"]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Files of a small run: a base model, an adapter, a corpus of two sources, instructions and a control text."""
+    make_tiny_model(tmp_path / "model")
+    (tmp_path / "model" / "manifest.json").write_text("{}")
+
+    torch.manual_seed(0)
+    adapter = get_peft_model(
+        load_model(tmp_path / "model"), LoraConfig(task_type="CAUSAL_LM", r=4, init_lora_weights=False)
+    )
+    adapter.save_pretrained(tmp_path / "adapter")
+    (tmp_path / "adapter" / "manifest.json").write_text("{}")
+
+    shards = []
+    for source, texts in (("english", TEXT[:7]), ("chinese", TEXT[7:])):
+        shard = tmp_path / "corpus" / "validation" / source / "0000.parquet"
+        shard.parent.mkdir(parents=True)
+        pl.DataFrame({"id": [str(i) for i in range(len(texts))], "text": list(texts)}).write_parquet(shard)
+        shards.append(shard.relative_to(tmp_path / "corpus").as_posix())
+    facts = {"facts": {"train": [], "validation": shards, "licenses": {}}}
+    (tmp_path / "corpus" / "manifest.json").write_text(json.dumps(facts))
+
+    tokenizer = load_tokenizer(tmp_path / "model")
+    (tmp_path / "sft_data").mkdir()
+    with (tmp_path / "sft_data" / "validation.jsonl").open("w", encoding="utf-8") as file:
+        for number, category in enumerate(("reasoning", "writing", "writing")):
+            # U+2028 ends a line for str.splitlines, but not in a file of JSON lines.
+            example = render(Instruction(f"题{number}", "", "答\u2028" * (number + 1)), tokenizer)
+            record = {"id": str(number), "source": "demo", "category": category, **vars(example)}
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    (tmp_path / "control.txt").write_text(TEXT[0] + "\n" + TEXT[1])
+    return tmp_path
+
+
+def run_evaluate(results: Path, monkeypatch: pytest.MonkeyPatch, *extra: str, **settings: Any) -> dict[str, Any]:
+    output = results / "evaluation" / "model.json"
+    settings = {"prompts": PROMPTS, "max_new_tokens": 8, "precision": "fp32"} | settings
+    arguments = ["--settings", json.dumps(settings), "--name", "base"]
+    arguments += ["--model", str(results / "model" / "manifest.json")]
+    arguments += ["--corpus", str(results / "corpus" / "manifest.json")]
+    arguments += ["--sft-data", str(results / "sft_data" / "manifest.json")]
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments, *extra, "--output", str(output)])
+    evaluate.main()
+    return dict(json.loads(output.read_text()))
+
+
+def naive_bits(directory: Path, prefix: str, text: str) -> float:
+    """Bits of the tokens of `text` after those of `prefix`, from one plain forward pass."""
+    model, tokenizer = load_model(directory), load_tokenizer(directory)
+    given, predicted = (tokenizer.encode(part, add_special_tokens=False) for part in (prefix, text))
+    with torch.inference_mode():
+        logits = model(torch.tensor([given + predicted])).logits[0].double()
+    rows = logits[len(given) - 1 : -1].log_softmax(-1)
+    return -float(rows[range(len(predicted)), predicted].sum()) / math.log(2)
+
+
+def test_text_and_responses_are_scored_per_source_and_category(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run_evaluate(results, monkeypatch, "--adapter", "--control", str(results / "control.txt"))
+    text, responses, model = result["text"], result["responses"], results / "model"
+
+    assert set(text["parts"]) == {"english", "chinese"}
+    assert text["overall"]["characters"] == sum(map(len, TEXT))
+    assert text["overall"]["bytes"] == sum(len(document.encode()) for document in TEXT)
+    bits = sum(naive_bits(model, "<|endoftext|>", document) for document in TEXT)
+    assert text["overall"]["bits_per_character"] == pytest.approx(bits / sum(map(len, TEXT)), abs=1e-4)
+
+    assert set(responses["parts"]) == {"reasoning", "writing"}
+    records = [json.loads(line) for line in (results / "sft_data" / "validation.jsonl").open(encoding="utf-8")]
+    bits = sum(naive_bits(model, record["prompt"], record["response"]) for record in records)
+    characters = 2 + 4 + 6  # the answers without their end token
+    assert responses["overall"]["characters"] == characters
+    assert responses["overall"]["bits_per_character"] == pytest.approx(bits / characters, abs=1e-4)
+
+    assert result["control"]["characters"] == len(TEXT[0]) + 1 + len(TEXT[1])
+    assert [answer["prompt"] for answer in result["answers"]] == PROMPTS
+
+
+def test_the_same_run_gives_the_same_file(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_evaluate(results, monkeypatch)
+    first = (results / "evaluation" / "model.json").read_bytes()
+    run_evaluate(results, monkeypatch)
+    assert (results / "evaluation" / "model.json").read_bytes() == first
+
+
+def test_an_adapter_is_merged(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = run_evaluate(results, monkeypatch)
+    adapted = run_evaluate(results, monkeypatch, "--adapter", str(results / "adapter" / "manifest.json"))
+    assert adapted["text"]["overall"]["characters"] == plain["text"]["overall"]["characters"]
+    assert adapted["text"]["overall"]["bits_per_character"] != plain["text"]["overall"]["bits_per_character"]
+
+
+def test_without_control_and_prompts_there_is_none_of_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run_evaluate(results, monkeypatch, "--control", prompts=[])
+    assert result["control"] is None
+    assert result["answers"] == []
+
+
+def test_at_most_so_many_instructions_are_scored(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = run_evaluate(results, monkeypatch, max_instructions=1)["responses"]["overall"]["characters"]
+    assert few in (2, 4, 6)
+
+
+def test_no_held_out_text_is_the_users_to_mend(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (results / "corpus" / "manifest.json").write_text('{"facts": {"validation": []}}')
+    with pytest.raises(UserError, match=r"validation_fraction"):
+        run_evaluate(results, monkeypatch)
+    assert not (results / "evaluation").exists()
+
+
+def test_a_control_text_that_is_not_text_is_named(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (results / "control.txt").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(UserError, match=r"evaluation\.control.*control\.txt"):
+        run_evaluate(results, monkeypatch, "--control", str(results / "control.txt"))
