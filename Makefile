@@ -16,11 +16,11 @@ help:
 	@echo "make clean    remove results, logs, checkpoints; keep the environment"
 
 run: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all results/sft_model
+	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/sft_model
 	@$(BIN)/python scripts/summary.py
 
 report: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all results/report.html
+	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/report.html
 
 chat: $(VENV)/.installed
 	@$(BIN)/python scripts/chat.py --model results/sft_model
@@ -48,10 +48,10 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
 	@echo "Installing the environment into $(VENV) (once, one to three minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt -c envs/constraints.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements.txt -c envs/constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt
 	@echo "Installing the test tools into $(VENV)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
 	@touch $@

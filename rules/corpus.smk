@@ -14,12 +14,6 @@ from lib.settings.corpus import CleaningSettings, SplitSettings
 from lib.sheets import NAME_PATTERN
 
 
-def sources_up_to(name):
-    """A source and those above it in the sheet, which are preferred to it."""
-    names = list(CORPUS_SOURCES)
-    return names[: names.index(name) + 1]
-
-
 wildcard_constraints:
     source=NAME_PATTERN.pattern,
     shard=r"\d{4,5}",
@@ -50,8 +44,6 @@ rule fetch:
         downloads="work/downloads",
         program=SCRIPTS / "fetch.py",
         code=code("fetch"),
-    message:
-        "corpus: fetching {wildcards.source}"
     shell:
         "python {params.program:q} --source {params.source:q} --shards {params.shards}"
         " --downloads {params.downloads:q} --output {output.counts:q} 2>&1 | tee -i {log:q}"
@@ -79,8 +71,6 @@ rule clean:
         settings=to_json(SETTINGS.corpus, CleaningSettings),
         program=SCRIPTS / "clean.py",
         code=code("clean"),
-    message:
-        "corpus: cleaning {wildcards.source} {wildcards.shard}"
     shell:
         "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
         " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
@@ -110,8 +100,6 @@ rule deduplicate:
         shards=len(SHARDS),
         program=SCRIPTS / "deduplicate.py",
         code=code("deduplicate"),
-    message:
-        "corpus: looking for duplicates in {wildcards.source}"
     shell:
         "POLARS_MAX_THREADS={threads} python {params.program:q} --sources {params.sources:q} --shards {params.shards}"
         " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
@@ -141,8 +129,6 @@ rule split:
         seed=SETTINGS.seed,
         program=SCRIPTS / "split.py",
         code=code("split"),
-    message:
-        "corpus: holding out documents of {wildcards.source} {wildcards.shard}"
     shell:
         "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
         " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
@@ -186,8 +172,6 @@ rule corpus:
         ),
         program=SCRIPTS / "corpus.py",
         code=code("corpus"),
-    message:
-        "corpus: counting what is left and describing it"
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sources {params.sources:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -42,8 +42,6 @@ rule evaluate:
         settings=to_json(SETTINGS.evaluation, ScoringSettings),
         program=SCRIPTS / "evaluate.py",
         code=code("evaluate"),
-    message:
-        "evaluation: scoring the {wildcards.model} model"
     shell:
         "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
         " --name {wildcards.model:q} --gpu {resources.gpu} --model {input.model:q} --adapter {input.adapter:q}"
@@ -72,8 +70,6 @@ rule scores:
     params:
         program=SCRIPTS / "scores.py",
         code=code("scores"),
-    message:
-        "evaluation: the table of scores"
     shell:
         "python {params.program:q} --results {input.results:q}"
         " --table {output.table:q} --parts {output.parts:q} --answers {output.answers:q} 2>&1 | tee -i {log:q}"

@@ -13,10 +13,6 @@ rule pretrain_data:
         tokenizer="results/tokenizer/manifest.json",
     output:
         manifest="results/pretrain_data/manifest.json",
-    params:
-        settings=to_json(SETTINGS.pretrain, PackingSettings),
-        program=SCRIPTS / "pretrain_data.py",
-        code=code("pretrain_data"),
     log:
         "logs/pretrain_data.log",
     benchmark:
@@ -28,8 +24,10 @@ rule pretrain_data:
         gpu=0,
         mem_mb=megabytes(2000),
         runtime=minutes(60),
-    message:
-        "pretrain: packing the corpus into blocks of tokens"
+    params:
+        settings=to_json(SETTINGS.pretrain, PackingSettings),
+        program=SCRIPTS / "pretrain_data.py",
+        code=code("pretrain_data"),
     shell:
         "python {params.program:q} --settings {params.settings:q}"
         " --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
@@ -42,12 +40,6 @@ rule pretrain:
         data="results/pretrain_data/manifest.json",
     output:
         manifest="results/pretrain_lora/manifest.json",
-    params:
-        settings=to_json(SETTINGS.pretrain),
-        seed=SETTINGS.seed,
-        gpu=SETTINGS.gpu,
-        program=SCRIPTS / "pretrain.py",
-        code=code("pretrain"),
     log:
         "logs/pretrain.log",
     benchmark:
@@ -59,8 +51,12 @@ rule pretrain:
         gpu=SETTINGS.gpu,
         mem_mb=megabytes(8000),
         runtime=minutes(720),
-    message:
-        "pretrain: LoRA continued pretraining"
+    params:
+        settings=to_json(SETTINGS.pretrain),
+        seed=SETTINGS.seed,
+        gpu=SETTINGS.gpu,
+        program=SCRIPTS / "pretrain.py",
+        code=code("pretrain"),
     shell:
         "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
         " --seed {params.seed} --gpu {params.gpu} --work work"
@@ -74,9 +70,6 @@ rule pretrain_model:
         adapter="results/pretrain_lora/manifest.json",
     output:
         manifest="results/pretrain_model/manifest.json",
-    params:
-        program=SCRIPTS / "pretrain_model.py",
-        code=code("pretrain_model"),
     log:
         "logs/pretrain_model.log",
     benchmark:
@@ -88,8 +81,9 @@ rule pretrain_model:
         gpu=0,
         mem_mb=megabytes(4000),
         runtime=minutes(30),
-    message:
-        "pretrain: merging the adapter into the extended model"
+    params:
+        program=SCRIPTS / "pretrain_model.py",
+        code=code("pretrain_model"),
     shell:
         "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -35,8 +35,6 @@ rule report:
         benchmarks="benchmarks",
         program=SCRIPTS / "report.py",
         code=code("report"),
-    message:
-        "report: writing the page"
     shell:
         "python {params.program:q} --settings {params.settings:q} --scores {input.scores:q} --parts {input.parts:q}"
         " --evaluations {input.evaluations:q} --base-model {input.base_model:q} --corpus {input.corpus:q}"

@@ -15,14 +15,6 @@ rule sft_data:
         files=INSTRUCTION_FILES,
     output:
         manifest="results/sft_data/manifest.json",
-    params:
-        settings=to_json(SETTINGS.sft, InstructionSettings),
-        sets=json.dumps(
-            [{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in INSTRUCTION_SOURCES.values()]
-        ),
-        seed=SETTINGS.seed,
-        program=SCRIPTS / "sft_data.py",
-        code=code("sft_data"),
     log:
         "logs/sft_data.log",
     benchmark:
@@ -34,8 +26,14 @@ rule sft_data:
         gpu=0,
         mem_mb=megabytes(2000),
         runtime=minutes(60),
-    message:
-        "sft: turning instructions into training examples"
+    params:
+        settings=to_json(SETTINGS.sft, InstructionSettings),
+        sets=json.dumps(
+            [{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in INSTRUCTION_SOURCES.values()]
+        ),
+        seed=SETTINGS.seed,
+        program=SCRIPTS / "sft_data.py",
+        code=code("sft_data"),
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
         " --sets {params.sets:q} --tokenizer {input.tokenizer:q} --downloads work/downloads"
@@ -48,12 +46,6 @@ rule sft:
         data="results/sft_data/manifest.json",
     output:
         manifest="results/sft_lora/manifest.json",
-    params:
-        settings=to_json(SETTINGS.sft),
-        seed=SETTINGS.seed,
-        gpu=SETTINGS.gpu,
-        program=SCRIPTS / "sft.py",
-        code=code("sft"),
     log:
         "logs/sft.log",
     benchmark:
@@ -65,8 +57,12 @@ rule sft:
         gpu=SETTINGS.gpu,
         mem_mb=megabytes(8000),
         runtime=minutes(720),
-    message:
-        "sft: LoRA fine-tuning on instructions"
+    params:
+        settings=to_json(SETTINGS.sft),
+        seed=SETTINGS.seed,
+        gpu=SETTINGS.gpu,
+        program=SCRIPTS / "sft.py",
+        code=code("sft"),
     shell:
         "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
         " --seed {params.seed} --gpu {params.gpu} --work work"
@@ -86,9 +82,6 @@ rule sft_model:
         scores="results/evaluation/scores.tsv",
     output:
         directory("results/sft_model"),
-    params:
-        program=SCRIPTS / "sft_model.py",
-        code=code("sft_model"),
     log:
         "logs/sft_model.log",
     benchmark:
@@ -100,8 +93,9 @@ rule sft_model:
         gpu=0,
         mem_mb=megabytes(4000),
         runtime=minutes(30),
-    message:
-        "sft: merging the adapter into the finished model"
+    params:
+        program=SCRIPTS / "sft_model.py",
+        code=code("sft_model"),
     shell:
         "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q}"
         " --base-model {input.base_model:q} --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"

@@ -13,10 +13,6 @@ rule tokenizer:
         corpus="results/corpus/manifest.json",
     output:
         manifest="results/tokenizer/manifest.json",
-    params:
-        settings=to_json(SETTINGS.tokenizer, VocabularySettings),
-        program=SCRIPTS / "tokenizer.py",
-        code=code("tokenizer"),
     log:
         "logs/tokenizer.log",
     benchmark:
@@ -28,8 +24,10 @@ rule tokenizer:
         gpu=0,
         mem_mb=megabytes(2000),
         runtime=minutes(30),
-    message:
-        "tokenizer: learning new tokens from the training text"
+    params:
+        settings=to_json(SETTINGS.tokenizer, VocabularySettings),
+        program=SCRIPTS / "tokenizer.py",
+        code=code("tokenizer"),
     shell:
         "python {params.program:q} --settings {params.settings:q}"
         " --base-model {input.base_model:q} --corpus {input.corpus:q}"
@@ -42,11 +40,6 @@ rule extended_model:
         tokenizer="results/tokenizer/manifest.json",
     output:
         manifest="results/extended_model/manifest.json",
-    params:
-        settings=to_json(SETTINGS.tokenizer, InitializationSettings),
-        seed=SETTINGS.seed,
-        program=SCRIPTS / "extended_model.py",
-        code=code("extended_model"),
     log:
         "logs/extended_model.log",
     benchmark:
@@ -58,8 +51,11 @@ rule extended_model:
         gpu=0,
         mem_mb=megabytes(4000),
         runtime=minutes(30),
-    message:
-        "tokenizer: giving the new tokens their embedding rows"
+    params:
+        settings=to_json(SETTINGS.tokenizer, InitializationSettings),
+        seed=SETTINGS.seed,
+        program=SCRIPTS / "extended_model.py",
+        code=code("extended_model"),
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
         " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q}"

@@ -87,9 +87,10 @@ def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
 
 
 def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
-    """A row per source, step and rule, in order. Documents: in - dropped = out. Characters: in - removed - dropped = out.
+    """A row per source, step and rule, in order.
 
-    The rows of the last step, train and validation, share what deduplication lets through.
+    Documents: in - dropped = out. Characters: in - removed - dropped = out. The rows of the last step, train and
+    validation, share what deduplication lets through.
     """
     rows: list[dict[str, Any]] = []
     for counts in sources:

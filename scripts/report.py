@@ -69,7 +69,9 @@ def page(
         element("h1", TITLE),
         element(
             "p",
-            join([element("code", settings.base_model.uri.rsplit("/", 1)[-1]), f" adapted to {sources or 'a corpus'}."]),
+            join(
+                [element("code", settings.base_model.uri.rsplit("/", 1)[-1]), f" adapted to {sources or 'a corpus'}."]
+            ),
             class_="lead",
         ),
         tiles(scores, float(benchmarks["seconds"].sum())),

@@ -23,7 +23,11 @@ def answers_document(results: list[dict[str, Any]]) -> str:
         lines += [f"## {one_line(asked['prompt'])}", ""]
         for result in results:
             answer = result["answers"][number]
-            lines += [f"**{MODELS[result['model']]}**", "", *quoted(answer["answer"] + ("" if answer["ended"] else " …"))]
+            lines += [
+                f"**{MODELS[result['model']]}**",
+                "",
+                *quoted(answer["answer"] + ("" if answer["ended"] else " …")),
+            ]
             lines.append("")
     return "\n".join(lines)
 
@@ -41,7 +45,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="what `evaluate` wrote for each model")
     parser.add_argument("--table", type=Path, required=True, help="table to write: a row per model")
-    parser.add_argument("--parts", type=Path, required=True, help="table to write: a row per model, source and category")
+    parser.add_argument(
+        "--parts", type=Path, required=True, help="table to write: a row per model, source and category"
+    )
     parser.add_argument("--answers", type=Path, required=True, help="Markdown file to write")
     arguments = parser.parse_args()
     results = in_order([read_json(path) for path in arguments.results])

@@ -3,6 +3,7 @@
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -10,13 +11,19 @@ matplotlib.use("svg")
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lib.html import Html
 
 # Colours to draw with, and what the page replaces them by: so one drawing suits light and dark.
-COLORS = {"#010101": "var(--ink-2)", "#020202": "var(--line)", "#030303": "var(--series-1)", "#040404": "var(--series-2)"}
+COLORS = {
+    "#010101": "var(--ink-2)",
+    "#020202": "var(--line)",
+    "#030303": "var(--series-1)",
+    "#040404": "var(--series-2)",
+}
 INK, LINE, TRAINING, VALIDATION = COLORS
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "font.size": 9,
@@ -56,7 +63,7 @@ def loss_curve(log: pd.DataFrame, name: str) -> Html:
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("step")
         axes.set_ylabel("loss per token (nats)")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.lines:
             axes.legend(frameon=False)
         buffer = io.StringIO()

@@ -51,9 +51,7 @@ def greedy_answers(
     """The most likely continuation, token by token, of each prompt as a conversation of its own."""
     model.eval()
     ends = end_tokens(model, tokenizer)
-    settings = GenerationConfig(
-        max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=ends[0]
-    )
+    settings = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=ends[0])
     answers: list[Answer] = []
     for start in range(0, len(prompts), PROMPTS_AT_ONCE):
         group = prompts[start : start + PROMPTS_AT_ONCE]

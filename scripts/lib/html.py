@@ -28,10 +28,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns:
 
     def line(name: str, cells: Sequence[str]) -> Html:
         return element(
-            "tr", *(element(name, cell, class_="text" if i < text_columns else "number") for i, cell in enumerate(cells))
+            "tr",
+            *(element(name, cell, class_="text" if i < text_columns else "number") for i, cell in enumerate(cells)),
         )
 
-    head = element("thead", line("th", header))
+    head = element("thead", line("th", header)) if any(header) else Html()
     body = element("tbody", *(line("td", row) for row in rows))
     return element("div", element("table", head, body), class_="scroll")
 

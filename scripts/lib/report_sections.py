@@ -70,9 +70,9 @@ def scores_section(scores: pd.DataFrame, parts: pd.DataFrame) -> Html:
         "Scores",
         element(
             "p",
-            "Bits per character: what a model needs to predict one character of text that it was not trained on. Lower is"
-            " better, and models with different vocabularies can be compared. Responses are scored given their prompts;"
-            " the control text is in the base model’s own language and shows what was forgotten.",
+            "Bits per character: what a model needs to predict one character of text that it was not trained on. Lower"
+            " is better, and models with different vocabularies can be compared. Responses are scored given their"
+            " prompts; the control text is in the base model’s own language and shows what was forgotten.",
         ),
         table(["bits per character", *(COLUMNS[column] for column in columns)], rows),
         details("By source and category", *by_part) if by_part else "",
@@ -83,11 +83,11 @@ def part_table(parts: pd.DataFrame) -> Html:
     """Bits per character: one row per part, one column per model."""
     names = [name for name in MODELS if name in set(parts["model"])]
     grid = parts.pivot(index="part", columns="model", values="bits_per_character")
-    sizes = parts.drop_duplicates("part").set_index("part")["characters"]
+    sizes = dict(zip(parts["part"], parts["characters"], strict=True))
     return table(
         ["", "characters", *(MODELS[name] for name in names)],
         (
-            [str(part) or "–", figure_text(int(sizes[part])), *(figure_text(row[name]) for name in names)]
+            [str(part) or "–", figure_text(sizes[str(part)]), *(figure_text(row[name]) for name in names)]
             for part, row in grid.iterrows()
         ),
     )
@@ -145,7 +145,9 @@ def training_text(manifest: Manifest) -> str:
         f"{label} {figure_text(manifest['counts'][key])}" for key, label in TRAINING_FACTS if key in manifest["counts"]
     ]
     settings = [
-        f"{key.replace('_', ' ')} {manifest['settings'][key]}" for key in TRAINING_SETTINGS if key in manifest["settings"]
+        f"{key.replace('_', ' ')} {manifest['settings'][key]}"
+        for key in TRAINING_SETTINGS
+        if key in manifest["settings"]
     ]
     return "; ".join([", ".join(counts), ", ".join(settings)])
 
@@ -170,13 +172,14 @@ def corpus_section(summary: pd.DataFrame) -> Html:
 
 def funnel_table(summary: pd.DataFrame) -> Html:
     """One row per rule. Columns that another version does not write are left out."""
+    lost = summary.filter(["characters_removed", "characters_dropped"]).sum(axis=1)
+    summary = summary.assign(characters_lost=lost)
     wanted = {
-        "documents_in": "documents in",
-        "documents_changed": "changed",
+        "documents_changed": "documents changed",
         "documents_dropped": "dropped",
-        "characters_removed": "characters removed",
-        "characters_dropped": "in dropped documents",
-        "characters_out": "characters out",
+        "documents_out": "left",
+        "characters_lost": "characters removed",
+        "characters_out": "left",
     }
     columns = [column for column in wanted if column in summary]
     most = summary["characters_out"].max() if "characters_out" in summary else 0
@@ -225,7 +228,7 @@ def read_benchmarks(directory: Path) -> pd.DataFrame:
     frame = pd.concat(jobs, ignore_index=True)
     frame = frame[frame["rule"] != "report"]  # this page itself: there on a second run only
     for column in ("s", "max_rss"):  # "-" where a job was too short to be measured
-        frame[column] = pd.to_numeric(frame.get(column), errors="coerce")
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
     grouped = frame.groupby("rule").agg(seconds=("s", "sum"), jobs=("rule", "size"), megabytes=("max_rss", "max"))
     return grouped.reset_index().sort_values(["seconds", "rule"], ascending=[False, True], ignore_index=True)
 
@@ -237,6 +240,11 @@ def resources_section(benchmarks: pd.DataFrame) -> Html:
     longest = benchmarks["seconds"].max() or 1.0
     return section(
         "Time and memory",
+        element(
+            "p",
+            "Memory is sampled while a job runs, so the figures for jobs of a few seconds are too low.",
+            class_="note",
+        ),
         table(
             ["rule", "jobs", "time", "peak memory", ""],
             (

@@ -26,33 +26,38 @@ p { margin: 0.4rem 0 1rem; max-width: 44rem; }
 .lead, .note { color: var(--ink-2); }
 .note { font-size: 0.9rem; }
 code { font: 0.88em ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: 0.9rem; margin-top: 1.8rem; }
-.tile { background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; padding: 1rem 1.1rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 0.9rem; }
+.tiles { margin-top: 1.8rem; }
+.tile, figure, .answer { background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; }
+.tile { padding: 1rem 1.1rem; }
 .tile b { display: block; font-size: 1.7rem; line-height: 1.2; font-weight: 600; letter-spacing: -0.02em; }
 .tile span { display: block; color: var(--ink-2); font-size: 0.85rem; line-height: 1.4; margin-top: 0.25rem; }
 .scroll { overflow-x: auto; margin: 0.6rem 0 1rem; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
+table { border-collapse: collapse; min-width: min(36rem, 100%); font-size: 0.92rem; }
 th { color: var(--ink-2); font-weight: 500; font-size: 0.84rem; vertical-align: bottom; }
-th, td { padding: 0.42rem 0.9rem 0.42rem 0; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.42rem 1.4rem 0.42rem 0; border-bottom: 1px solid var(--line); }
 th.text, td.text { text-align: left; }
+th:first-child, td:first-child { white-space: nowrap; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
 td b { color: var(--good); font-weight: 600; }
 td.text code { white-space: pre-wrap; }
-.bar { display: inline-block; width: 9rem; height: 0.5rem; border-radius: 0.25rem; background: var(--line); }
+.bar { display: inline-block; width: 7rem; height: 0.5rem; border-radius: 0.25rem; background: var(--line); }
 .bar > div { height: 100%; border-radius: 0.25rem; background: var(--series-1); }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
-figure { margin: 0.6rem 0 0; background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; padding: 1rem; }
+figure { margin: 0.6rem 0 0; padding: 1rem; }
 figcaption { font-size: 0.9rem; margin-bottom: 0.5rem; }
 figure svg { width: 100%; height: auto; display: block; }
 figure svg text { font-family: inherit !important; }
 .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 0.9rem; }
-.answer { background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; padding: 0.8rem 1rem; }
+.answers { align-items: start; }
+.answer { padding: 0.8rem 1rem; }
 .answer.best { background: var(--mark); }
 .answer h4 { margin: 0 0 0.3rem; font-size: 0.8rem; font-weight: 500; color: var(--ink-2); }
 .answer p { margin: 0; font-size: 0.92rem; line-height: 1.55; white-space: pre-wrap; overflow-wrap: anywhere; }
 details { margin: 0.5rem 0; }
 summary { cursor: pointer; color: var(--ink-2); font-size: 0.92rem; }
-footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--ink-2); font-size: 0.85rem; }
+footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+footer { color: var(--ink-2); font-size: 0.85rem; }
 @media print { details > * { display: block; } .tile, figure, .answer { break-inside: avoid; } }
 """

@@ -103,9 +103,9 @@ def cut(text: str, characters: int) -> list[str]:
 def windows(texts: Iterable[tuple[str, str]], characters: int, max_characters: int) -> list[Piece]:
     """Pieces of the held-out `texts` ((source, text) pairs) that hold at most `max_characters` characters together.
 
-    Every source gives the same share (at least one piece), or all that it has when that is less. A source's pieces are those whose
-    checksum is lowest, so they come from all over it, and neither the order of the documents nor the number of shards
-    changes them. Memory is bounded by `max_characters` for each source.
+    Every source gives the same share (at least one piece), or all that it has when that is less. A source's pieces
+    are those whose checksum is lowest, so they come from all over it, and neither the order of the documents nor the
+    number of shards changes them. Memory is bounded by `max_characters` for each source.
     """
     kept: dict[str, LowestChecksums] = {}
     for source, text in texts:
@@ -189,9 +189,7 @@ def batches(sequences: Sequence[TokenSequence], most_predicted: int) -> Iterator
     for index in sorted(range(len(sequences)), key=lambda i: -len(sequences[i].ids)):
         sequence = sequences[index]
         longest = len(sequences[batch[0]].ids) if batch else 0
-        if batch and (
-            predicted + sequence.predicted > most_predicted or (len(batch) + 1) * longest > BATCH_TOKENS
-        ):
+        if batch and (predicted + sequence.predicted > most_predicted or (len(batch) + 1) * longest > BATCH_TOKENS):
             yield batch
             batch, predicted = [], 0
         batch.append(index)

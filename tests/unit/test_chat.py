@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from chat import Chat
+
 from lib.errors import UserError
 from lib.models import load_model, load_tokenizer
 from tiny_model import make_tiny_model

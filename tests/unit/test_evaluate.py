@@ -10,10 +10,11 @@ import evaluate
 import polars as pl
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+
 from lib.errors import UserError
 from lib.instructions import Instruction, render
 from lib.models import load_model, load_tokenizer
-from peft import LoraConfig, get_peft_model
 from tiny_model import TEXT, make_tiny_model
 
 PROMPTS = ["What did the ferryman count?", "天亮了吗？"]
@@ -75,9 +76,7 @@ def naive_bits(directory: Path, prefix: str, text: str) -> float:
     return -float(rows[range(len(predicted)), predicted].sum()) / math.log(2)
 
 
-def test_text_and_responses_are_scored_per_source_and_category(
-    results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_text_and_responses_are_scored_per_source_and_category(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_evaluate(results, monkeypatch, "--adapter", "--control", str(results / "control.txt"))
     text, responses, model = result["text"], result["responses"], results / "model"
 

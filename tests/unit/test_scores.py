@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import scores
 import summary
+
 from lib.errors import UserError
 from lib.score_table import change, changes, render, score_table
 
@@ -70,7 +71,17 @@ def test_what_was_not_measured_is_left_out() -> None:
 def test_the_printed_table_is_aligned() -> None:
     lines = render(score_table(RESULTS)).splitlines()
     assert len({len(line) for line in lines[:6]}) == 1
-    assert lines[0].split() == "bits per character held-out text responses control text chars/token".split()
+    assert lines[0].split() == [
+        "bits",
+        "per",
+        "character",
+        "held-out",
+        "text",
+        "responses",
+        "control",
+        "text",
+        "chars/token",
+    ]
     assert lines[2].split() == ["base", "model", "9.000", "8.000", "3.000", "0.500"]
     assert "Lower is better" in "\n".join(lines)
 
@@ -113,7 +124,9 @@ def test_the_summary_says_where_the_model_is_and_what_next(
     written: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    monkeypatch.setattr(sys, "argv", ["summary.py", "--model", "results/sft_model", f"--table={written / 'scores.tsv'}"])
+    monkeypatch.setattr(
+        sys, "argv", ["summary.py", "--model", "results/sft_model", f"--table={written / 'scores.tsv'}"]
+    )
     summary.main()
     text = capsys.readouterr().out
     assert render(score_table(RESULTS)) in text

@@ -11,7 +11,7 @@ class ScoringSettings(StageSettings):
     """What is scored and asked."""
 
     max_characters: int = Field(default=8_000, ge=100)
-    """Most characters of held-out text that are scored, taken evenly from every source; the same for the control text."""
+    """Most characters of held-out text that are scored, evenly from every source; the control text's limit too."""
     window_characters: int = Field(default=400, ge=50)
     """Most characters scored in one piece; every model sees the same pieces."""
     max_instructions: int = Field(default=64, ge=1)

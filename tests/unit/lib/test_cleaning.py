@@ -42,7 +42,7 @@ def only(step: str) -> CleaningSettings:
         "use the <script> tag",
         "<!-- never closed",
         "<a href='never closed",
-        "<https://example.org>",
+        "<https://example.invalid>",
         "<mailto:a@b.org> <a@b.org>",
         "<|im_end|> <think> <unk>",
         "<?php echo 1 ?>",
@@ -70,7 +70,7 @@ def test_look_alikes_stay_as_they_are(text: str) -> None:
         ("<b>粗</b>体和<I CLASS=x>斜</I>体", "粗体和斜体"),
         ("一<br>二<BR/>三<br />四", "一\n二\n三\n四"),
         ("<td>甲</td><td>乙</td>", "甲\n乙"),
-        ("见<a href=http://example.org/?a=1&b=2>此</a>", "见此"),
+        ("见<a href=http://example.invalid/?a=1&b=2>此</a>", "见此"),
         ('<a href="x>断开的引号">链接</a>', "链接"),
         ("<img src=x.png>图", "图"),
         ("<input checked>选", "选"),
@@ -89,7 +89,7 @@ def test_look_alikes_stay_as_they_are(text: str) -> None:
         ("<!DOCTYPE html>\n<html><head><title>题</title></head><body><p>一\n行<p>二</body></html>", "题\n一行\n二"),
         ("ＡＢＣ１２３", "ABC123"),
         ("ｱﾞｶﾞ", "ア\u3099ガ"),
-        ("ﬁne ⼀ 豈", "fine 一 豈"),
+        ("\ufb01ne \u2f00 \uf900", "fine \u4e00\u8c48"),
         ("e\u0301", "é"),
         ("％＆＝｛｝", "%&={}"),
         ("一\u3000二 A\u3000B", "一二 A B"),
@@ -125,12 +125,15 @@ def test_each_step_by_itself(step: str, expected: str) -> None:
     assert clean_texts(["<b>Ａ\u200b  中 文</b>"], only(step)) == [expected]
 
 
-FRAGMENTS = (
-    '<b>|</b>|<p>|<br/>|<div class="x">|<a href="|">|<script>|</script>|<svg>|</svg>|<title>|</title>|<pre>|<html>|'
-    "<!doctype html>|<!--|-->|<![CDATA[|]]>|&lt;|&gt;|&amp;|&#38;|&#x3c;|&nbsp;|&#8203;|&|lt;|amp;|;|<|>|/|b|p|a|<T>|"
-    "＜|＞|＆|ｂ|ｌｔ；|中|文|，| |\u3000|\n|\r|\u2028|\x00|\x1c|\u200b|\u200c|\u200d|\ufeff|\ue000|²|´|…|ﷺ|\u0645|👩|"
-    "e|\u0301|\u1100|\u1161"
-).split("|")
+# fmt: off
+FRAGMENTS = [
+    "<b>", "</b>", "<p>", "<br/>", '<div class="x">', '<a href="', '">', "<script>", "</script>", "<svg>", "</svg>",
+    "<title>", "</title>", "<pre>", "<html>", "<!doctype html>", "<!--", "-->", "<![CDATA[", "]]>", "&lt;", "&gt;",
+    "&amp;", "&#38;", "&#x3c;", "&nbsp;", "&#8203;", "&", "lt;", "amp;", ";", "<", ">", "/", "b", "p", "a", "<T>",
+    "＜", "＞", "＆", "ｂ", "ｌｔ；", "中", "文", "，", " ", "\u3000", "\n", "\r", "\u2028", "\x00", "\x1c", "\u200b",
+    "\u200c", "\u200d", "\ufeff", "\ue000", "²", "´", "…", "ﷺ", "\u0645", "👩", "e", "\u0301", "\u1100", "\u1161",
+]
+# fmt: on
 texts = st.one_of(
     st.text(max_size=40),
     st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=2)), max_size=14).map("".join),
@@ -179,7 +182,9 @@ def test_counts_what_each_rule_did() -> None:
     assert cleaned.kept.rows() == [("a", "五个字符长"), ("c", "没有改变的文字")]
     assert cleaned.dropped.rows() == [("b", "minimum_length", 1.0, "短")]
     assert list(cleaned.counts) == [*STEPS, "minimum_length"]
-    html, whitespace, length = (cleaned.counts[rule] for rule in ("strip_html", "collapse_whitespace", "minimum_length"))
+    html, whitespace, length = (
+        cleaned.counts[rule] for rule in ("strip_html", "collapse_whitespace", "minimum_length")
+    )
     assert (html.documents_changed, html.characters_in, html.characters_removed) == (1, 24, 7)
     assert (whitespace.documents_changed, whitespace.characters_removed) == (1, 4)
     assert (length.documents_in, length.documents_dropped, length.documents_out) == (3, 1, 2)

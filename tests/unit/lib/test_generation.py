@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 from lib.errors import UserError
 from lib.generation import chat_ids, end_tokens, greedy_answers
 from lib.models import load_model, load_tokenizer
 from tiny_model import make_tiny_model
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from lib.markup import page_text
         ("<html><body><p>一\n行</p><p>二", ["一 行", "二"]),
         ("<html><head><title>题</title><style>p {}</style></head><body>文", ["题", "文"]),
         ("<html><script>if (a<b) { '<p>' }</script>文", ["文"]),
-        ("<html><noscript>请启用</noscript><template>模板</template><svg><text>图</text></svg>文", ["文"]),
+        ("<html><body><noscript>请启用</noscript><template>模板</template><svg><text>图</text></svg>文", ["文"]),
         ("<html><ul><li>甲<li>乙</ul>", ["甲", "乙"]),
         ("<html><table><tr><td>甲<td>乙<tr><td>丙</table>", ["甲", "乙", "丙"]),
         ("<html><x-card>甲</x-card><b>乙</b>", ["甲乙"]),

@@ -6,6 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import PreTrainedModel
+
 from lib import scoring
 from lib.models import load_model
 from lib.scoring import (
@@ -18,7 +20,6 @@ from lib.scoring import (
     windows,
 )
 from tiny_model import VOCABULARY, make_tiny_model
-from transformers import PreTrainedModel
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
@@ -42,7 +43,8 @@ def one_by_one(model: PreTrainedModel, sequence: TokenSequence) -> float:
         logits = model(torch.tensor([sequence.ids])).logits[0].double()
     probabilities = logits.softmax(-1)
     return -sum(
-        float(probabilities[place - 1, sequence.ids[place]].log()) for place in range(sequence.prefix, len(sequence.ids))
+        float(probabilities[place - 1, sequence.ids[place]].log())
+        for place in range(sequence.prefix, len(sequence.ids))
     )
 
 

@@ -15,7 +15,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def names(uri: str, tmp_path: Path, sha256: str | None = None) -> list[str]:
+def names(uri: str, tmp_path: Path, sha256: str = "") -> list[str]:
     with fetched_source_files(uri, tmp_path / "downloads", sha256) as files:
         assert [str(path) for path in files.values()] == local_source_files(uri)
         return list(files)
