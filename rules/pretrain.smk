@@ -46,7 +46,7 @@ rule pretrain:
         "benchmarks/pretrain.tsv"
     conda:
         "../envs/training.yaml"
-    threads: workflow.cores
+    threads: 8
     resources:
         gpu=SETTINGS.gpu,
         mem_mb=megabytes(8000),

@@ -52,7 +52,7 @@ rule sft:
         "benchmarks/sft.tsv"
     conda:
         "../envs/training.yaml"
-    threads: workflow.cores
+    threads: 8
     resources:
         gpu=SETTINGS.gpu,
         mem_mb=megabytes(8000),

@@ -14,7 +14,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 
 from lib.arrow import TokenWriter
-from lib.corpus import texts
+from lib.corpus import Split, texts
 from lib.errors import run
 from lib.manifest import write_manifest
 from lib.models import document_separator, load_tokenizer, quiet_libraries
@@ -23,7 +23,7 @@ from lib.packing import pack
 from lib.settings.base import from_json
 from lib.settings.pretrain import PackingSettings
 
-SPLITS = ("train", "validation")
+SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Where a training run keeps its checkpoints, and which one it goes on from.
 
-Snakemake deletes a rule's outputs before every attempt, so checkpoints live in a work directory that it does not know.
-The directory's name is a fingerprint of everything that shapes the run: a changed setting or changed data starts afresh.
+Snakemake deletes a rule's outputs before every attempt, so checkpoints live in a work directory that it does not
+know. The directory's name is a fingerprint of everything that shapes the run: a changed setting or changed data starts
+afresh.
 """
 
 import hashlib

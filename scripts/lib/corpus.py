@@ -8,8 +8,10 @@ import polars as pl
 
 from lib.manifest import read_json
 
+Split = Literal["train", "validation"]
 
-def texts(manifest: Path, split: Literal["train", "validation"]) -> Iterator[tuple[str, str]]:
+
+def texts(manifest: Path, split: Split) -> Iterator[tuple[str, str]]:
     """(source, text) of every document of a split, shard by shard, in the manifest's order."""
     for shard in read_json(manifest)["facts"][split]:
         source = Path(shard).parts[1]

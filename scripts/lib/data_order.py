@@ -5,7 +5,6 @@ undisturbed run would have seen.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,7 +23,7 @@ def shuffled(examples: int, needed: int, seed: int) -> np.ndarray:
     return np.concatenate(orders)[:needed]
 
 
-def group_by_length(order: np.ndarray, lengths: Sequence[int], batch: int, seed: int) -> np.ndarray:
+def group_by_length(order: np.ndarray, lengths: np.ndarray, batch: int, seed: int) -> np.ndarray:
     """`order` rearranged within windows of a few batches, so that a batch holds rows of similar length.
 
     No row leaves its window, so training still sees the data in about the given order; batches of a window come in
@@ -32,11 +31,10 @@ def group_by_length(order: np.ndarray, lengths: Sequence[int], batch: int, seed:
     """
     window = batch * BATCHES_SORTED_TOGETHER
     random = np.random.default_rng([seed, window])
-    length_of = np.asarray(lengths)
     grouped: list[np.ndarray] = []
     for start in range(0, len(order), window):
         rows = order[start : start + window]
-        rows = rows[np.argsort(length_of[rows], kind="stable")]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
         batches = [rows[i : i + batch] for i in range(0, len(rows), batch)]
         last = batches.pop() if len(batches[-1]) < batch else None
         grouped += [batches[i] for i in random.permutation(len(batches))]

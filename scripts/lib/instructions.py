@@ -107,7 +107,9 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _instruction(where: str, record: Any) -> Instruction:
     if not isinstance(record, dict):
-        raise UserError(f"{where}: expected an object with instruction, input and output, found {json.dumps(record)[:60]}")
+        raise UserError(
+            f"{where}: expected an object with instruction, input and output, found {json.dumps(record)[:60]}"
+        )
     for key in ("instruction", "output"):
         if key not in record:
             raise UserError(f"{where}: no {key!r}; the record has {', '.join(sorted(record)) or 'no keys'}")

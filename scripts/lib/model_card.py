@@ -6,7 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-HYPERPARAMETERS = ("rank", "alpha", "target_modules", "learning_rate", "schedule", "batch_size", "gradient_accumulation")
+HYPERPARAMETERS = (
+    "rank",
+    "alpha",
+    "target_modules",
+    "learning_rate",
+    "schedule",
+    "batch_size",
+    "gradient_accumulation",
+)
 
 
 def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path) -> str:
@@ -15,8 +23,8 @@ def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path) -> str:
     `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, sft_data and adapter (stage 2);
     `scores` is the evaluation's table.
     """
-    base, corpus, tokenizer = lineage["base_model"], lineage["corpus"], lineage["tokenizer"]
-    licenses = corpus["facts"]["licenses"]
+    base, tokens = lineage["base_model"], lineage["tokenizer"]["counts"]
+    licenses = lineage["corpus"]["facts"]["licenses"]
     return "\n".join(
         [
             "---",
@@ -47,9 +55,9 @@ def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path) -> str:
             f"- Base model: `{base['facts']['uri']}` ({base['counts']['parameters']:,} parameters, "
             f"licence: {base['facts'].get('license') or 'not stated'})",
             "- Corpus: " + "; ".join(f"{name} ({text or 'licence not stated'})" for name, text in licenses.items()),
-            f"- Vocabulary: {tokenizer['counts']['base_tokens']:,} tokens of the base and "
-            f"{tokenizer['counts']['new_tokens']:,} new ones; characters per token on held-out text "
-            f"{tokenizer['counts']['characters_per_token_base']} → {tokenizer['counts']['characters_per_token_extended']}",
+            f"- Vocabulary: {tokens['base_tokens']:,} tokens of the base and {tokens['new_tokens']:,} new ones; "
+            f"{tokens['characters_per_token_base']} → {tokens['characters_per_token_extended']} characters per token on "
+            "held-out text",
             _stage("Stage 1, continued pretraining", lineage["pretrain"]),
             _stage("Stage 2, instruction tuning", lineage["adapter"]),
             f"- Instructions: {', '.join(lineage['sft_data']['facts']['sets'])} "

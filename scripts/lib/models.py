@@ -9,7 +9,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from lib.errors import UserError
 
@@ -78,7 +84,7 @@ def check_sizes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> N
 
 
 def document_separator(tokenizer: PreTrainedTokenizerFast) -> int:
-    """Id of the token that stands between documents: `<|endoftext|>` where the vocabulary has it, else the end token."""
+    """Id of the token between documents: `<|endoftext|>` where the vocabulary has it, else the end token."""
     vocabulary = tokenizer.get_vocab()
     separator = vocabulary.get("<|endoftext|>", tokenizer.eos_token_id)
     if separator is None:

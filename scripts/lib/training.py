@@ -105,7 +105,9 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
         print(f"{run.stage}: going on from {checkpoint}", flush=True)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if stop.reason and trainer.state.global_step < steps:
-        print(f"{run.stage}: stopped by {stop.reason} at step {trainer.state.global_step}; run again to go on", flush=True)
+        print(
+            f"{run.stage}: stopped by {stop.reason} at step {trainer.state.global_step}; run again to go on", flush=True
+        )
         sys.exit(STOPPED)
     _publish(run, trainer, {"trainable_parameters": trainable, "all_parameters": total, "steps": steps}, precision)
     shutil.rmtree(work)

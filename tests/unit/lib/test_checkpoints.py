@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from lib.checkpoints import NEEDED_FILES, latest_checkpoint, work_directory
 
 
@@ -26,9 +27,7 @@ def test_newest_by_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NEEDED_FILES)
-def test_damaged_one_is_left_for_the_one_before(
-    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_one_is_left_for_the_one_before(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint(tmp_path, 5)
     (checkpoint(tmp_path, 10) / name).unlink()
     assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-5"

@@ -3,13 +3,15 @@
 import json
 import random
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
 from lib.continued_bpe import check_extensible, constituents, count_pieces, extend, learn_merges
 from lib.errors import UserError
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 ENGLISH = "The quick brown fox jumps over the lazy dog, and the dog sleeps on while the fox runs away. " * 3
 CHINESE = [
@@ -48,7 +50,9 @@ def _all_merge_results(tokenizer: Tokenizer, piece: str) -> set[str]:
     model = json.loads(tokenizer.to_str())["model"]
     ranks = {tuple(pair): rank for rank, pair in enumerate(model["merges"])}
     symbols, seen = list(piece), set(piece)
-    while pairs := [(ranks[pair], i) for i, pair in enumerate(zip(symbols, symbols[1:], strict=False)) if pair in ranks]:
+    while pairs := [
+        (ranks[pair], i) for i, pair in enumerate(pairwise(symbols)) if pair in ranks
+    ]:
         _, i = min(pairs)
         symbols[i : i + 2] = [symbols[i] + symbols[i + 1]]
         seen.add(symbols[i])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from lib.outputs import new_directory, new_file
 
 

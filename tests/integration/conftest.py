@@ -1,0 +1,32 @@
+"""One workspace that is run once from end to end, and copies of it for the tests that change things."""
+
+from pathlib import Path
+
+import pytest
+from workspace import Workspace, make_workspace
+
+
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which nothing has run. To be copied, not changed."""
+    return make_workspace(tmp_path_factory.mktemp("untouched") / "project")
+
+
+@pytest.fixture
+def fresh(untouched: Workspace, tmp_path: Path) -> Workspace:
+    """A workspace of the test's own in which nothing has run."""
+    return untouched.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(untouched: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with all results. To be looked at or copied, not changed."""
+    workspace = untouched.copy(tmp_path_factory.mktemp("finished") / "project")
+    workspace.make()
+    return workspace
+
+
+@pytest.fixture
+def done(finished: Workspace, tmp_path: Path) -> Workspace:
+    """A workspace of the test's own with all results."""
+    return finished.copy(tmp_path / "project")

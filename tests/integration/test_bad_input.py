@@ -1,0 +1,129 @@
+"""What a user gets wrong ends with one clear line, a status that says so, and no half-written results."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+from workspace import Finished, Workspace
+
+
+def fails_clearly(workspace: Workspace, *arguments: str, names: tuple[str, ...]) -> Finished:
+    """Run Snakemake, which must fail with one line that holds all of `names`."""
+    finished = workspace.snakemake(*arguments)
+    assert finished.status != 0, finished.output
+    assert len(finished.errors) == 1, finished.output
+    for name in names:
+        assert name in finished.errors[0], finished.errors[0]
+    assert "Traceback" not in finished.output, finished.output
+    assert not [path for path in workspace.root.rglob("*") if "partial" in path.name]
+    return finished
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "names"),
+    [
+        ("pretrain", {"learning_rat": 1}, ("pretrain.learning_rat", "nearest", "pretrain.learning_rate")),
+        ("pretrani", {"max_steps": 1}, ("pretrani", "nearest", "pretrain")),
+        ("pretrain", {"max_steps": "many"}, ("pretrain.max_steps", '"many"')),
+        ("corpus", {"validation_fraction": 2}, ("corpus.validation_fraction", "less than 1")),
+        ("corpus", {"sources": "config/none.tsv"}, ("config/none.tsv", "does not exist")),
+        ("base_model", {"uri": "data/none.gguf"}, ("base_model.uri", "data/none.gguf", "does not exist")),
+        ("base_model", {"uri": "ftp://example.org/model"}, ("base_model.uri", "ftp:", "known forms")),
+        ("evaluation", {"control": "data/none.txt"}, ("evaluation.control", "data/none.txt", "does not exist")),
+    ],
+)
+def test_settings(fresh: Workspace, section: str, values: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    fresh.configure(**{section: values})
+    fails_clearly(fresh, names=names)
+    assert fresh.files() == set()
+
+
+@pytest.mark.parametrize("sheet", ["corpus", "instructions"])
+def test_a_missing_file_in_a_sheet(fresh: Workspace, sheet: str) -> None:
+    fresh.write_sheet(sheet, known="data/none.jsonl")
+    fails_clearly(fresh, names=(f"config/{sheet}.tsv", "known", "data/none.jsonl", "does not exist"))
+    assert fresh.files() == set()
+
+
+@pytest.mark.parametrize("sheet", ["corpus", "instructions"])
+def test_a_name_that_stands_twice(fresh: Workspace, sheet: str) -> None:
+    rows = "name\turi\nletters\tdata/letters.jsonl\nletters\tdata/stories.jsonl\n"
+    (fresh.root / "config" / f"{sheet}.tsv").write_text(rows, encoding="utf-8")
+    fails_clearly(fresh, names=(f"config/{sheet}.tsv, line 3", "'letters'", "twice"))
+    assert fresh.files() == set()
+
+
+def test_an_address_that_cannot_be_reached(fresh: Workspace) -> None:
+    fresh.write_sheet("corpus", far="https://127.0.0.1:1/text.jsonl")
+    fails_clearly(fresh, "results/corpus/raw/far.json", names=("https://127.0.0.1:1/text.jsonl", "cannot be reached"))
+    assert fresh.files() == set()
+
+
+def test_text_with_another_checksum(fresh: Workspace) -> None:
+    row = f"stories\tdata/stories.jsonl\t{'0' * 64}\n"
+    (fresh.root / "config" / "corpus.tsv").write_text(f"name\turi\tsha256\n{row}", encoding="utf-8")
+    fails_clearly(fresh, "results/corpus/raw/stories.json", names=("data/stories.jsonl", "sha256", "0" * 64))
+    assert fresh.files() == set()
+
+
+def test_text_with_broken_json(fresh: Workspace) -> None:
+    break_line(fresh.root / "data" / "stories.jsonl", 17)
+    fails_clearly(fresh, "results/corpus/raw/stories.json", names=("data/stories.jsonl, line 17", "broken JSON"))
+    assert fresh.files() == set()
+
+
+def test_a_base_model_with_another_checksum(fresh: Workspace) -> None:
+    write_gguf(fresh.root / "data" / "tiny.gguf")
+    fresh.configure(base_model={"uri": "data/tiny.gguf", "sha256": "0" * 64})
+    fails_clearly(fresh, "results/base_model/manifest.json", names=("data/tiny.gguf", "sha256", "0" * 64))
+    assert fresh.files() == set()
+
+
+def test_a_gguf_that_is_cut_off(fresh: Workspace) -> None:
+    path = fresh.root / "data" / "tiny.gguf"
+    write_gguf(path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    fresh.configure(base_model={"uri": "data/tiny.gguf"})
+    fails_clearly(fresh, "results/base_model/manifest.json", names=("data/tiny.gguf", "cut off"))
+    assert fresh.files() == set()
+
+
+def test_instructions_with_broken_json(done: Workspace) -> None:
+    break_line(done.root / "data" / "instructions.jsonl", 23)
+    for path in (done.root / "results" / "sft_data").iterdir():
+        path.unlink()
+    before = done.files()
+    fails_clearly(done, "results/sft_data/manifest.json", names=("data/instructions.jsonl, line 23", "broken JSON"))
+    assert done.files() == before
+
+
+def test_a_corpus_of_which_nothing_survives_cleaning(fresh: Workspace) -> None:
+    fresh.configure(corpus={"minimum_length": 100_000})
+    fails_clearly(
+        fresh, "results/corpus/manifest.json", names=("nothing survives cleaning", "corpus.minimum_length", "100000")
+    )
+    whole = {"manifest.json", "summary.tsv", "README.md"}
+    assert not {f"results/corpus/{name}" for name in whole} & fresh.files()
+
+
+def break_line(path: Path, number: int) -> None:
+    """Cut a line of a file of JSON lines in half."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert json.loads(lines[number - 1])
+    lines[number - 1] = lines[number - 1][: len(lines[number - 1]) // 2] + "\n"
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def write_gguf(path: Path) -> None:
+    """A GGUF file that is sound as a file, with one tensor."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(1)
+    writer.add_tensor("token_embd.weight", np.ones((400, 32), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

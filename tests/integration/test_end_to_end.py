@@ -1,0 +1,156 @@
+"""From raw text and instructions to a chat model that stands alone."""
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from workspace import SETTINGS, Workspace
+
+MODELS = ["base", "extended", "pretrained", "finetuned"]
+DIRECTORIES = ["base_model", "corpus", "tokenizer", "extended_model", "pretrain_data", "pretrain_lora"]
+DIRECTORIES += ["pretrain_model", "sft_data", "sft_lora", "sft_model"]
+
+# Runs where nothing of this project can be imported; writes what it saw as JSON.
+LOAD = """
+import importlib.util, json, sys, warnings
+
+assert importlib.util.find_spec("lib") is None
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+    tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+    question = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "谁住在山里？"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    answer = model.generate(**question, max_new_tokens=4)
+print(json.dumps({
+    "warnings": [str(warning.message) for warning in caught],
+    "sizes": [
+        len(tokenizer), model.config.vocab_size,
+        model.get_input_embeddings().weight.shape[0], model.get_output_embeddings().weight.shape[0],
+    ],
+    "prompt": tokenizer.decode(question["input_ids"][0]),
+    "new_tokens": answer.shape[1] - question["input_ids"].shape[1],
+    "end": model.generation_config.eos_token_id,
+    "eos": tokenizer.eos_token_id,
+}))
+"""
+
+
+def test_the_model_loads_alone_without_a_warning(finished: Workspace, tmp_path: Path) -> None:
+    elsewhere = Workspace(tmp_path)
+    loaded = elsewhere.run(
+        *(sys.executable, "-I", "-c", LOAD, finished.root / "results" / "sft_model"), HF_HUB_DISABLE_PROGRESS_BARS="1"
+    )
+    assert loaded.status == 0, loaded.output
+    report = re.sub(r"Loading weights:[^\n]*", "", loaded.output.replace("\r", "\n")).strip()
+    assert report.count("\n") == 0, report  # the JSON line: the libraries have logged nothing
+    seen = json.loads(report)
+    assert seen["warnings"] == []
+    assert len(set(seen["sizes"])) == 1
+    assert seen["prompt"].endswith("<|im_start|>user\n谁住在山里？<|im_end|>\n<|im_start|>assistant\n")
+    assert seen["new_tokens"] >= 1
+    assert seen["end"] == seen["eos"]
+
+
+def test_the_table_of_scores_is_complete(finished: Workspace) -> None:
+    with (finished.root / "results" / "evaluation" / "scores.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [row["model"] for row in rows] == MODELS
+    for row in rows:
+        assert all(0 < float(value) < 50 for key, value in row.items() if "bits_per" in key), row
+
+
+def test_training_on_the_text_helps_with_the_text(finished: Workspace) -> None:
+    scores = {
+        model: json.loads((finished.root / "results" / "evaluation" / f"{model}.json").read_text(encoding="utf-8"))
+        for model in MODELS
+    }
+    with (finished.root / "results" / "evaluation" / "scores.tsv").open(encoding="utf-8") as file:
+        bits = {row["model"]: float(row["text_bits_per_character"]) for row in csv.DictReader(file, delimiter="\t")}
+    assert bits["pretrained"] < 0.9 * bits["extended"]
+    assert scores.keys() == bits.keys()
+
+
+def test_the_model_card_gives_lineage_and_figures(finished: Workspace) -> None:
+    card = (finished.root / "results" / "sft_model" / "README.md").read_text(encoding="utf-8")
+    for part in ("data/model", "stories", "letters", "questions", *MODELS, "bits"):
+        assert part in card, part
+
+
+@pytest.mark.parametrize("directory", DIRECTORIES)
+def test_every_directory_has_a_manifest_of_what_lies_in_it(finished: Workspace, directory: str) -> None:
+    folder = finished.root / "results" / directory
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["files"]
+    for name, described in manifest["files"].items():
+        assert (folder / name).stat().st_size == described["bytes"], name
+    if directory != "corpus":  # which also keeps the shards of its steps
+        assert manifest["files"].keys() | {"manifest.json"} == visible_files(folder)
+    assert str(finished.root) not in json.dumps(manifest)
+
+
+def visible_files(folder: Path) -> set[str]:
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name for name in names if not name.startswith(".")}
+
+
+def test_duplicates_of_the_source_above_go_and_nothing_else(finished: Workspace) -> None:
+    corpus = finished.root / "results" / "corpus"
+    duplicates = pl.read_parquet(corpus / "duplicates" / "letters.parquet")
+    assert len(duplicates) == 11
+    assert duplicates["duplicate_of"].str.starts_with("stories").sum() == 10
+    assert len(pl.read_parquet(corpus / "duplicates" / "stories.parquet")) == 0
+    texts = [
+        text
+        for split in ("train", "validation")
+        for source in ("stories", "letters")
+        for shard in ("0000", "0001")
+        for text in pl.read_parquet(corpus / split / source / f"{shard}.parquet")["text"]
+    ]
+    assert len(texts) == len(set(texts)) == 40 + 30
+
+
+def test_the_new_tokens_are_there(finished: Workspace) -> None:
+    manifest = json.loads((finished.root / "results" / "tokenizer" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["counts"]["new_tokens"] == SETTINGS["tokenizer"]["new_tokens"]
+    assert manifest["counts"]["characters_per_token_extended"] > manifest["counts"]["characters_per_token_base"]
+
+
+def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:
+    assert "Nothing to be done" in finished.make("results/sft_model")
+    assert "Nothing to be done" in finished.make()
+
+
+def test_every_job_leaves_its_log_and_its_benchmark(finished: Workspace) -> None:
+    plan = finished.make("-n", "--forceall")
+    paths = re.findall(r"^ +(?:log|benchmark): (\S+)$", plan, re.MULTILINE)
+    assert len(paths) == 2 * len(finished.planned("--forceall"))
+    for path in paths:
+        text = (finished.root / path).read_text(encoding="utf-8")
+        assert text.strip(), path
+
+
+def test_nothing_temporary_is_left(finished: Workspace) -> None:
+    assert not [path for path in finished.root.rglob("*") if "partial" in path.name]
+    assert not [path for path in (finished.root / "work").rglob("*") if path.is_file()]
+
+
+def test_the_report_is_one_page_by_itself(finished: Workspace) -> None:
+    page = (finished.root / "results" / "report.html").read_text(encoding="utf-8")
+    assert "finetuned" in page
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
+    assert str(finished.root) not in page
+
+
+def test_the_summary_ends_the_run(finished: Workspace) -> None:
+    summary = finished.run(sys.executable, "scripts/summary.py")
+    assert summary.status == 0, summary.output
+    assert "make chat" in summary.output
+    assert "make report" in summary.output

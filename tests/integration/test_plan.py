@@ -1,0 +1,70 @@
+"""What can be known before anything runs: the plan on one machine and on a cluster, lint, documentation."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from workspace import PROJECT, Workspace, copy_project
+
+RULES = {
+    rule: body
+    for file in sorted((PROJECT / "rules").glob("*.smk"))
+    for rule, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The project as it is published, with the settings of the default run."""
+    root = tmp_path_factory.mktemp("clone") / "project"
+    copy_project(root)
+    return Workspace(root)
+
+
+@pytest.mark.parametrize("profile", [(), ("--workflow-profile", "profiles/slurm")], ids=["default", "slurm"])
+def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: tuple[str, ...]) -> None:
+    plan = clone.make("-n", "-p", *profile)
+    blocks = [block for block in re.split(r"\n(?=\[\w{3} \w{3} )", plan) if re.search(r"^rule \w+:$", block, re.M)]
+    names = set()
+    for block in blocks:
+        name = re.search(r"^rule (\w+):$", block, re.MULTILINE)
+        assert name
+        names.add(name[1])
+        for needed in (r" output: ", r" log: logs/", r" benchmark: benchmarks/", r"^Shell command: .*python "):
+            assert re.search(needed, block, re.MULTILINE), (needed, block)
+        resources = re.search(r"^ +resources: (.*)$", block, re.MULTILINE)
+        assert resources, block
+        for resource in ("gpu", "mem_mb", "runtime"):
+            assert re.search(rf"\b{resource}=\d+", resources[1]), (resource, block)
+    assert names - {"all"} == RULES.keys()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_says_all_that_it_must(rule: str) -> None:
+    directives = re.findall(r"^    (\w+):", RULES[rule], re.MULTILINE)
+    for needed in ("input", "output", "params", "log", "benchmark", "conda", "threads", "resources", "shell"):
+        assert needed in directives
+    environment = re.search(r'conda:\n +"(\S+)"', RULES[rule])
+    assert environment
+    assert (PROJECT / "rules" / environment[1]).is_file()
+    assert re.search(r'code=code\("\w+"\)', RULES[rule])
+
+
+def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:
+    lint = clone.run(sys.executable, "-m", "snakemake", "--lint")
+    assert lint.status == 0, lint.output
+
+
+def test_the_settings_table_and_schema_are_those_of_the_code(clone: Workspace) -> None:
+    check = clone.run(sys.executable, "scripts/settings_docs.py", "--check")
+    assert check.status == 0, check.output
+
+
+def test_nothing_outside_the_rules_files_and_programs_is_stray() -> None:
+    programs = {path.stem for path in (PROJECT / "scripts").glob("*.py")}
+    tools = {"chat", "settings_docs", "summary"}
+    assert programs - tools == RULES.keys()
+    assert {Path(file).stem for file in re.findall(r'"rules/(\w+\.smk)"', (PROJECT / "Snakefile").read_text())} == {
+        path.stem for path in (PROJECT / "rules").glob("*.smk")
+    }

@@ -1,0 +1,148 @@
+"""What a change makes again: the jobs that it concerns and what follows from them, nothing else."""
+
+import ast
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from workspace import Workspace, change_a_constant
+
+SOURCES = ("stories", "letters")
+SHARDS = ("0000", "0001")
+
+
+def per_source(rule: str, *sources: str) -> set[str]:
+    return {f"{rule} source={source}" for source in sources or SOURCES}
+
+
+def per_shard(rule: str, *sources: str) -> set[str]:
+    return {f"{rule} source={source}, shard={shard}" for source in sources or SOURCES for shard in SHARDS}
+
+
+def evaluations(*models: str) -> set[str]:
+    return {f"evaluate model={model}" for model in models}
+
+
+# Every stage's jobs with all that follows from them, from the last to the first.
+REPORT = {"report"}
+MODEL = {"sft_model"}
+SCORES = {"scores"} | MODEL | REPORT
+EVALUATION = evaluations("base", "extended", "pretrained", "finetuned") | SCORES
+SFT = {"sft"} | MODEL | evaluations("finetuned") | SCORES
+PRETRAIN = {"pretrain", "pretrain_model"} | evaluations("pretrained") | SFT
+PRETRAIN_DATA = {"pretrain_data"} | PRETRAIN
+TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_DATA
+CORPUS = {"corpus"} | TOKENIZER
+CLEAN = per_shard("clean") | per_source("deduplicate") | per_shard("split") | CORPUS
+FETCH = per_source("fetch") | CLEAN
+EVERYTHING = {"base_model"} | FETCH
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("lib/reading.py", FETCH),
+        ("lib/cleaning.py", CLEAN),
+        ("lib/continued_bpe.py", TOKENIZER),
+        ("lib/packing.py", PRETRAIN_DATA),
+        ("lib/training.py", PRETRAIN),
+        ("lib/scoring.py", EVALUATION),
+        ("lib/report_style.py", REPORT),
+        ("lib/errors.py", EVERYTHING),
+        ("sft_data.py", {"sft_data"} | EVALUATION | SFT),
+        ("chat.py", set()),
+    ],
+)
+def test_changed_code_makes_what_uses_it(done: Workspace, module: str, expected: set[str]) -> None:
+    change_a_constant(done.root / "scripts" / module)
+    assert done.planned() == expected
+
+
+def comment(text: str) -> str:
+    return f"# A new first line.\n{text}\n# And a last one.\n"
+
+
+def document(text: str) -> str:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                first.value = ast.Constant("Other words.")
+            else:
+                node.body.insert(0, ast.Expr(ast.Constant("New words.")))
+    return ast.unparse(tree)
+
+
+def reformat(text: str) -> str:
+    return ast.unparse(ast.parse(text))
+
+
+@pytest.mark.parametrize("change", [comment, document, reformat])
+def test_how_code_is_written_makes_nothing(done: Workspace, change: Callable[[str], str]) -> None:
+    for path in (done.root / "scripts").rglob("*.py"):
+        old = path.read_text(encoding="utf-8")
+        new = change(old)
+        assert not old or new != old
+        path.write_text(new, encoding="utf-8")
+    assert done.planned() == set()
+
+
+def test_a_touch_of_every_file_makes_nothing(done: Workspace) -> None:
+    for path in sorted(done.root.rglob("*"), reverse=True):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path)
+    assert done.planned() == set()
+
+
+def test_a_fresh_checkout_beside_the_results_makes_nothing(done: Workspace, tmp_path: Path) -> None:
+    left_by_runs = ("results", "logs", "benchmarks", "work", ".snakemake")
+    clone = tmp_path / "clone"
+    shutil.copytree(done.root, clone, ignore=shutil.ignore_patterns(*left_by_runs), copy_function=shutil.copyfile)
+    for name in left_by_runs:
+        shutil.move(done.root / name, clone / name)
+    assert Workspace(clone).planned() == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "expected"),
+    [
+        ("pretrain", {"learning_rate": 0.02}, PRETRAIN | REPORT),
+        ("pretrain", {"block_size": 16}, PRETRAIN_DATA),
+        ("sft", {"learning_rate": 0.02}, SFT),
+        ("tokenizer", {"initialization": "random"}, {"extended_model"} | evaluations("extended") | PRETRAIN),
+        ("corpus", {"minimum_length": 21}, CLEAN),
+        ("evaluation", {"max_characters": 300}, EVALUATION),
+    ],
+)
+def test_a_changed_setting_makes_what_reads_it(
+    done: Workspace, section: str, values: dict[str, object], expected: set[str]
+) -> None:
+    done.configure(**{section: values})
+    assert done.planned() == expected
+
+
+def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Workspace) -> None:
+    shutil.copyfile(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
+    done.write_sheet("corpus", stories="data/tales.jsonl", letters="data/letters.jsonl")
+    # What is a duplicate in the second source hangs on the first one.
+    theirs = per_source("fetch", "stories") | per_shard("clean", "stories")
+    assert done.planned() == theirs | per_source("deduplicate") | per_shard("split") | CORPUS
+
+
+def test_a_changed_last_source_leaves_all_of_the_other_alone(done: Workspace) -> None:
+    shutil.copyfile(done.root / "data" / "letters.jsonl", done.root / "data" / "notes.jsonl")
+    done.write_sheet("corpus", stories="data/stories.jsonl", letters="data/notes.jsonl")
+    theirs = per_source("fetch", "letters") | per_shard("clean", "letters")
+    theirs |= per_source("deduplicate", "letters") | per_shard("split", "letters")
+    assert done.planned() == theirs | CORPUS
+
+
+def test_changed_text_of_a_source_is_fetched_again(done: Workspace) -> None:
+    with (done.root / "data" / "letters.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"text": "信里又多了一页，写的是去年冬天在雪地里走失的那一只羊。"}\n')
+    planned = done.planned()
+    assert per_source("fetch", "letters") <= planned
+    assert not planned & (per_source("fetch", "stories") | per_shard("split", "stories") | {"base_model"})
