@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from lib.addresses import MODEL_FILES, local_files
-from lib.errors import UserError
+from lib.errors import UserError, about
 from lib.fingerprint import code_fingerprint
 from lib.settings.base import to_json, validate
 from lib.settings.pipeline import PipelineSettings
@@ -24,9 +24,14 @@ try:
     CORPUS_SOURCES = read_sheet(Path(SETTINGS.corpus.sources))
     INSTRUCTION_SOURCES = read_sheet(Path(SETTINGS.sft.sources))
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
-    BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
-    CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
-    INSTRUCTION_FILES = [path for row in INSTRUCTION_SOURCES.values() for path in local_source_files(row.uri)]
+    with about("settings: base_model.uri"):
+        BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
+    with about("settings: evaluation.control"):
+        CONTROL_FILES = local_files(SETTINGS.evaluation.control) if SETTINGS.evaluation.control else []
+    with about(SETTINGS.corpus.sources):
+        CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
+    with about(SETTINGS.sft.sources):
+        INSTRUCTION_FILES = [path for row in INSTRUCTION_SOURCES.values() for path in local_source_files(row.uri)]
 except UserError as error:
     sys.exit(f"error: {error}")
 

@@ -22,7 +22,7 @@ rule evaluate:
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
         corpus="results/corpus/manifest.json",
         sft_data="results/sft_data/manifest.json",
-        control=SETTINGS.evaluation.control or [],
+        control=CONTROL_FILES,
     output:
         scores="results/evaluation/{model}.json",
     log:

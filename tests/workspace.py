@@ -107,7 +107,7 @@ class Workspace:
         return finished.output
 
     def planned(self, *arguments: str) -> set[str]:
-        """The jobs that Snakemake would run now: rule names, with wildcards as in `clean source=stories, shard=0000`."""
+        """The jobs that Snakemake would run now, as in `clean source=stories, shard=0000`."""
         return set(jobs(self.make("-n", *arguments)))
 
     def command(self, rule: str, *arguments: str) -> list[str]:
@@ -201,8 +201,9 @@ def documents(number: int, shift: int = 0) -> Iterator[str]:
             for position, words in enumerate((PEOPLE, PLACES, THINGS))
         )
         yield (
-            f"第{count + 1}个故事，第{shift + 1}卷。从前，{who}在{where}找到了{what}。他想了{count + 2}天，也不知道该怎么办，"
-            f"于是把它交给了{PEOPLE[(count + shift + 1) % len(PEOPLE)]}。The end of story {count + 1}, volume {shift + 1}."
+            f"第{count + 1}个故事，第{shift + 1}卷。从前，{who}在{where}找到了{what}。"
+            f"他想了{count + 2}天，也不知道该怎么办，于是把它交给了{PEOPLE[(count + shift + 1) % len(PEOPLE)]}。"
+            f"The end of story {count + 1}, volume {shift + 1}."
         )
 
 

@@ -56,8 +56,8 @@ def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path) -> str:
             f"licence: {base['facts'].get('license') or 'not stated'})",
             "- Corpus: " + "; ".join(f"{name} ({text or 'licence not stated'})" for name, text in licenses.items()),
             f"- Vocabulary: {tokens['base_tokens']:,} tokens of the base and {tokens['new_tokens']:,} new ones; "
-            f"{tokens['characters_per_token_base']} → {tokens['characters_per_token_extended']} characters per token on "
-            "held-out text",
+            f"{tokens['characters_per_token_base']} → {tokens['characters_per_token_extended']} characters per "
+            "token on held-out text",
             _stage("Stage 1, continued pretraining", lineage["pretrain"]),
             _stage("Stage 2, instruction tuning", lineage["adapter"]),
             f"- Instructions: {', '.join(lineage['sft_data']['facts']['sets'])} "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from workspace import Workspace, make_workspace
 
 

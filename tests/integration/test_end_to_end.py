@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from workspace import SETTINGS, Workspace
 
 MODELS = ["base", "extended", "pretrained", "finetuned"]

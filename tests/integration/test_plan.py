@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from workspace import PROJECT, Workspace, copy_project
 
 RULES = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from workspace import Workspace, change_a_constant
 
 SOURCES = ("stories", "letters")

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web_server import Site, serve
 
 from lib.addresses import HubAddress, PypiAddress, WebAddress, fetch, fetched, local_files, parse
 from lib.errors import UserError
+from web_server import Site, serve
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -118,7 +118,8 @@ class TestLocal:
             (tmp_path / name).touch()
         found = local_files(str(tmp_path), ["*.json", "*.safetensors"])
         assert found == [str(tmp_path / name) for name in ("a.safetensors", "b.json", "sub/c.json")]
-        assert local_files("gone.json") == ["gone.json"]
+        with pytest.raises(UserError, match="gone.json does not exist"):
+            local_files("gone.json")
         assert local_files("hf:org/name@main") == []
 
 

@@ -7,10 +7,10 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from web_server import Site, serve
 
 from lib.download import ATTEMPTS, _SafeRedirects, download
 from lib.errors import UserError
+from web_server import Site, serve
 
 BODY = bytes(range(256)) * 100
 
