@@ -35,7 +35,7 @@ rule evaluate:
         "../envs/training.yaml"
     threads: 4
     resources:
-        gpu=min(SETTINGS.gpu, 1),
+        gpu=SETTINGS.gpu,
         mem_mb=megabytes(4000),
         runtime=minutes(60),
     params:

@@ -13,7 +13,7 @@ from typing import Any
 from lib.errors import run
 from lib.manifest import read_json
 from lib.outputs import new_file
-from lib.score_table import MODELS, in_order, parts_table, render, score_table
+from lib.score_table import MODELS, in_order, parts_table, score_table
 
 
 def answers_document(results: list[dict[str, Any]]) -> str:
@@ -58,7 +58,7 @@ def main() -> None:
         parts_table(results).to_csv(path, sep="\t", index=False)
     with new_file(arguments.table) as path:
         table.to_csv(path, sep="\t", index=False)
-    print(render(table), flush=True)
+    print(f"evaluation: scores of {len(results)} models are in {arguments.table}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from lib.settings.tokenizer import TokenizerSettings
 class PipelineSettings(StageSettings):
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Seed of every random choice."""
-    gpu: int = Field(default=0, ge=0)
+    gpu: int = Field(default=0, ge=0, le=1)
     """GPUs that each training and evaluation job asks for; 0 runs on the CPU."""
     base_model: BaseModelSettings
     """The model to adapt."""

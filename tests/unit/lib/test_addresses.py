@@ -118,7 +118,7 @@ class TestLocal:
             (tmp_path / name).touch()
         found = local_files(str(tmp_path), ["*.json", "*.safetensors"])
         assert found == [str(tmp_path / name) for name in ("a.safetensors", "b.json", "sub/c.json")]
-        with pytest.raises(UserError, match="gone.json does not exist"):
+        with pytest.raises(UserError, match=r"gone\.json does not exist"):
             local_files("gone.json")
         assert local_files("hf:org/name@main") == []
 

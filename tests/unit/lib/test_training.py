@@ -111,6 +111,29 @@ def test_infinite_loss_stops_the_run(run: Run) -> None:
     assert not run.output.exists()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gradient_checkpointing": True},
+        {"quantization": "8bit"},
+        {"quantization": "4bit"},
+        {"quantization": "4bit", "gradient_checkpointing": True, "precision": "bf16"},
+        {"gradient_accumulation": 2, "schedule": "constant", "dropout": 0.1},
+    ],
+    ids=lambda changes: ", ".join(map(str, changes.items())),
+)
+def test_ways_to_train(run: Run, changes: dict[str, object]) -> None:
+    execute(with_settings(run, max_steps=2, **changes))
+    assert read_json(run.output)["counts"]["best_step"] == 2
+
+
+def test_checkpointing_computes_the_same(run: Run) -> None:
+    execute(run)
+    losses = read_json(run.output)["counts"]["best_validation_loss"]
+    execute(with_settings(run, gradient_checkpointing=True))
+    assert read_json(run.output)["counts"]["best_validation_loss"] == pytest.approx(losses, abs=1e-5)
+
+
 def test_gpu_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(UserError, match="gpu is 1, but no GPU can be used"):
