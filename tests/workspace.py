@@ -186,11 +186,10 @@ def quiet_environment() -> dict[str, str]:
 
 def jobs(dry_run: str) -> Iterator[str]:
     """The jobs in the output of `snakemake -n`, without the targets that only collect."""
-    for block in re.split(r"\n\s*\n", dry_run):
-        if rule := re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE):
-            wildcards = re.search(r"^ +wildcards: (.*)$", block, re.MULTILINE)
-            if rule[1] != "all":
-                yield f"{rule[1]} {wildcards[1]}" if wildcards else rule[1]
+    for rule, details in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", dry_run, re.MULTILINE):
+        wildcards = re.search(r"^ +wildcards: (.*)$", details, re.MULTILINE)
+        if rule != "all":
+            yield f"{rule} {wildcards[1]}" if wildcards else rule
 
 
 def documents(number: int, shift: int = 0) -> Iterator[str]:

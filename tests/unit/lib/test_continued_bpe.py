@@ -50,9 +50,7 @@ def _all_merge_results(tokenizer: Tokenizer, piece: str) -> set[str]:
     model = json.loads(tokenizer.to_str())["model"]
     ranks = {tuple(pair): rank for rank, pair in enumerate(model["merges"])}
     symbols, seen = list(piece), set(piece)
-    while pairs := [
-        (ranks[pair], i) for i, pair in enumerate(pairwise(symbols)) if pair in ranks
-    ]:
+    while pairs := [(ranks[pair], i) for i, pair in enumerate(pairwise(symbols)) if pair in ranks]:
         _, i = min(pairs)
         symbols[i : i + 2] = [symbols[i] + symbols[i + 1]]
         seen.add(symbols[i])
