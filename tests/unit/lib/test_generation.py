@@ -56,7 +56,7 @@ def test_prompts_together_are_answered_as_one_by_one(tiny: tuple[PreTrainedModel
 def test_an_answer_ends_at_the_end_token(tiny: tuple[PreTrainedModel, PreTrainedTokenizerFast]) -> None:
     model, tokenizer = tiny
     # A head that prefers one token everywhere: the end token, then an ordinary one.
-    model.lm_head = torch.nn.Linear(32, len(tokenizer), bias=True)
+    model.lm_head = torch.nn.Linear(model.config.hidden_size, len(tokenizer), bias=True)
     torch.nn.init.zeros_(model.lm_head.weight)
     letter = tokenizer.convert_tokens_to_ids("a")
     for favourite, expected in ((tokenizer.eos_token_id, ("", True)), (letter, ("aaaaa", False))):
