@@ -50,7 +50,7 @@ EVERYTHING = {"base_model"} | FETCH
         ("lib/packing.py", PRETRAIN_DATA),
         ("lib/training.py", PRETRAIN),
         ("lib/scoring.py", EVALUATION),
-        ("lib/report_style.py", REPORT),
+        ("lib/curves.py", REPORT),
         ("lib/errors.py", EVERYTHING),
         ("sft_data.py", {"sft_data"} | EVALUATION | SFT),
         ("chat.py", set()),
