@@ -26,6 +26,7 @@ try:
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
     BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
     CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
+    BENCHMARK_FILES = [path for pattern in SETTINGS.corpus.benchmarks for path in local_source_files(pattern)]
     INSTRUCTION_FILES = [path for row in INSTRUCTION_SOURCES.values() for path in local_source_files(row.uri)]
 except UserError as error:
     sys.exit(f"error: {error}")

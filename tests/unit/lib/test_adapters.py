@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from lib.adapters import add_adapter, merge_adapter
 from lib.embedding import add_rows
 from lib.errors import UserError

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from lib.checkpoints import NEEDED_FILES, latest_checkpoint, work_directory
 
 

@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
 from lib.continued_bpe import check_extensible, constituents, count_pieces, extend, learn_merges
 from lib.errors import UserError
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 ENGLISH = "The quick brown fox jumps over the lazy dog, and the dog sleeps on while the fox runs away. " * 3
 CHINESE = [

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lib.data_order import BATCHES_SORTED_TOGETHER, group_by_length, number_of_steps, shuffled
 
 sizes = st.integers(min_value=1, max_value=50)

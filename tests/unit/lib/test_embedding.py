@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from lib.embedding import add_rows
 from lib.models import load_model
 from tiny_model import make_tiny_model

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from lib import fingerprint
 from lib.fingerprint import code_fingerprint
 

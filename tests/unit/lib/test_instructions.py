@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from lib.errors import UserError
 from lib.instructions import Instruction, held_out, read_instructions, render
 from lib.models import load_tokenizer

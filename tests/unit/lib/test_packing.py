@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lib.packing import pack
 
 documents = st.lists(st.lists(st.integers(min_value=1, max_value=99), max_size=30), max_size=8)

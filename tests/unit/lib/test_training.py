@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+
 from lib import training
 from lib.arrow import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.checksums import sha256_file

@@ -1,6 +1,7 @@
 """Wrong settings end with one line that names the key."""
 
 import pytest
+
 from lib.errors import UserError
 from lib.settings.base import from_json, to_json, validate
 from lib.settings.pipeline import PipelineSettings
