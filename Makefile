@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 
-.PHONY: help run report chat test docs format clean
+.PHONY: help run report chat test docs format clean bench-corpus
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -13,6 +14,7 @@ help:
 	@echo "make test     set up, then run every check and test"
 	@echo "make docs     write the settings table and schema from the code"
 	@echo "make format   format programs and rules"
+	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
 	@echo "make clean    remove results, logs, checkpoints; keep the environment"
 
 run: $(VENV)/.installed
@@ -44,6 +46,9 @@ clean:
 	rm -rf logs benchmarks work .snakemake
 	find results -mindepth 1 -not -name .gitkeep -delete
 
+bench-corpus: $(VENV)/.installed $(PEERS)/.installed
+	@$(BIN)/python tests/benchmarks/bench_corpus.py --peer $(PEERS)/bin/python
+
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
 	@echo "Installing the environment into $(VENV) (once, one to three minutes)"
@@ -54,4 +59,11 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt
 	@echo "Installing the test tools into $(VENV)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
+	@touch $@
+
+$(PEERS)/.installed: envs/requirements-bench.txt
+	@echo "Installing what benchmarks compare with into $(PEERS)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install -qq --disable-pip-version-check -r envs/requirements-bench.txt
+	@$(PEERS)/bin/pip install -qq --disable-pip-version-check --no-deps -r envs/requirements-bench-data.txt
 	@touch $@

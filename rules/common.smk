@@ -36,6 +36,8 @@ try:
         CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
     with about(SETTINGS.sft.sources):
         INSTRUCTION_FILES = [path for row in INSTRUCTION_SOURCES.values() for path in local_source_files(row.uri)]
+    with about("settings: corpus.benchmarks"):
+        BENCHMARK_FILES = [path for pattern in SETTINGS.corpus.benchmarks for path in local_source_files(pattern)]
 except UserError as error:
     sys.exit(f"error: {error}")
 

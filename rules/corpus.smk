@@ -1,17 +1,27 @@
 """Text from many sources as clean, deduplicated shards, some of it held out.
 
 in   the sources of config/corpus.tsv
-out  results/corpus/: raw/, clean/, dropped/, duplicates/, split/, train/, validation/, summary.tsv, README.md, manifest.json
+out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, duplicates/, split/, validation/, mix/, held_out/, train/,
+     contaminated/, summary.tsv, README.md, manifest.json
 
 Documents are dealt into a fixed number of shards per source, so that all jobs are known before anything runs.
-A source's row reaches its own rules only: changing one row leaves the shards of the sources above it alone.
+A source's row reaches its own rules only: changing one row leaves the raw and clean shards of all others alone, and the
+duplicates and validation shards of the sources above it. Training shards are checked against all validation text.
 """
 
 import json
 from dataclasses import asdict, replace
 
-from lib.settings.corpus import CleaningSettings, SplitSettings
+from lib.settings.corpus import (
+    CleaningSettings,
+    DecontaminationSettings,
+    DeduplicationSettings,
+    ReadingSettings,
+    SignatureSettings,
+    SplitSettings,
+)
 from lib.sheets import NAME_PATTERN
+from lib.source_files import WATCHED_FILES, listing_fingerprint
 
 
 wildcard_constraints:
@@ -21,9 +31,13 @@ wildcard_constraints:
 
 rule fetch:
     input:
-        files=lambda wildcards: CORPUS_FILES[wildcards.source],
+        files=lambda wildcards: (
+            CORPUS_FILES[wildcards.source] if len(CORPUS_FILES[wildcards.source]) <= WATCHED_FILES else []
+        ),
     output:
-        shards=expand("results/corpus/raw/{{source}}/{shard}.parquet", shard=SHARDS),
+        expand("results/corpus/raw/{{source}}/{shard}.parquet", shard=SHARDS),
+        "results/corpus/files/{source}.parquet",
+        "results/corpus/quarantine/{source}.parquet",
         counts="results/corpus/raw/{source}.json",
     log:
         "logs/fetch/{source}.log",
@@ -37,21 +51,32 @@ rule fetch:
         mem_mb=megabytes(2000),
         runtime=minutes(120),
     params:
-        # The whole row except the licence, which changes nothing here.
-        source=lambda wildcards: json.dumps(asdict(replace(CORPUS_SOURCES[wildcards.source], license=""))),
+        settings=to_json(SETTINGS.corpus, ReadingSettings),
+        # The whole row except what changes nothing here.
+        source=lambda wildcards: json.dumps(
+            asdict(replace(CORPUS_SOURCES[wildcards.source], license="", weight=1, max_characters=None))
+        ),
+        listing=lambda wildcards: (
+            listing_fingerprint(CORPUS_FILES[wildcards.source])
+            if len(CORPUS_FILES[wildcards.source]) > WATCHED_FILES
+            else ""
+        ),
         shards=len(SHARDS),
         # Outside the outputs, which Snakemake deletes before each attempt: an interrupted download goes on from here.
         downloads="work/downloads",
         program=SCRIPTS / "fetch.py",
         code=code("fetch"),
     shell:
-        "python {params.program:q} --source {params.source:q} --shards {params.shards}"
+        "python {params.program:q} --settings {params.settings:q} --source {params.source:q} --shards {params.shards}"
         " --downloads {params.downloads:q} --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
 rule clean:
     input:
         "results/corpus/raw/{source}/{shard}.parquet",
+        # Read by way of the settings, where they are named.
+        SETTINGS.corpus.custom_rules or [],
+        SETTINGS.corpus.blocked_words or [],
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/dropped/{source}/{shard}.parquet",
@@ -65,7 +90,7 @@ rule clean:
     threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
         settings=to_json(SETTINGS.corpus, CleaningSettings),
@@ -77,10 +102,35 @@ rule clean:
         " --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
+rule signatures:
+    input:
+        "results/corpus/clean/{source}/{shard}.parquet",
+    output:
+        "results/corpus/signatures/{source}/{shard}.parquet",
+    log:
+        "logs/signatures/{source}/{shard}.log",
+    benchmark:
+        "benchmarks/signatures/{source}/{shard}.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    params:
+        settings=to_json(SETTINGS.corpus, SignatureSettings),
+        program=SCRIPTS / "signatures.py",
+        code=code("signatures"),
+    shell:
+        "POLARS_MAX_THREADS={threads} RAYON_NUM_THREADS={threads} python {params.program:q}"
+        " --settings {params.settings:q} --input {input:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
 rule deduplicate:
     input:
         lambda wildcards: expand(
-            "results/corpus/clean/{source}/{shard}.parquet", source=sources_up_to(wildcards.source), shard=SHARDS
+            "results/corpus/signatures/{source}/{shard}.parquet", source=sources_up_to(wildcards.source), shard=SHARDS
         ),
     output:
         "results/corpus/duplicates/{source}.parquet",
@@ -90,18 +140,20 @@ rule deduplicate:
         "benchmarks/deduplicate/{source}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 2
+    threads: 1
     resources:
         gpu=0,
         mem_mb=megabytes(8000),
-        runtime=minutes(60),
+        runtime=minutes(120),
     params:
+        settings=to_json(SETTINGS.corpus, DeduplicationSettings),
         sources=lambda wildcards: sources_up_to(wildcards.source),
         shards=len(SHARDS),
         program=SCRIPTS / "deduplicate.py",
         code=code("deduplicate"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --sources {params.sources:q} --shards {params.shards}"
+        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --sources {params.sources:q} --shards {params.shards}"
         " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
 
 
@@ -110,7 +162,6 @@ rule split:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/duplicates/{source}.parquet",
     output:
-        "results/corpus/train/{source}/{shard}.parquet",
         "results/corpus/validation/{source}/{shard}.parquet",
         counts="results/corpus/split/{source}/{shard}.json",
     log:
@@ -135,12 +186,124 @@ rule split:
         " --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
+rule mix:
+    input:
+        expand("results/corpus/signatures/{{source}}/{shard}.parquet", shard=SHARDS),
+        "results/corpus/duplicates/{source}.parquet",
+    output:
+        "results/corpus/mix/{source}.json",
+    log:
+        "logs/mix/{source}.log",
+    benchmark:
+        "benchmarks/mix/{source}.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(2000),
+        runtime=minutes(30),
+    params:
+        settings=to_json(SETTINGS.corpus, SplitSettings),
+        seed=SETTINGS.seed,
+        shards=len(SHARDS),
+        weight=lambda wildcards: CORPUS_SOURCES[wildcards.source].weight,
+        cap=lambda wildcards: (
+            ["--max-characters", CORPUS_SOURCES[wildcards.source].max_characters]
+            if CORPUS_SOURCES[wildcards.source].max_characters
+            else []
+        ),
+        program=SCRIPTS / "mix.py",
+        code=code("mix"),
+    shell:
+        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
+        " --source {wildcards.source:q} --shards {params.shards} --weight {params.weight} {params.cap}"
+        " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule held_out:
+    input:
+        expand("results/corpus/validation/{source}/{shard}.parquet", source=CORPUS_SOURCES, shard=SHARDS),
+        INSTRUCTION_FILES if SETTINGS.corpus.decontaminate_instructions else [],
+        benchmarks=BENCHMARK_FILES,
+    output:
+        "results/corpus/held_out/hashes.npy",
+        "results/corpus/held_out/owners.npy",
+        "results/corpus/held_out/names.parquet",
+        manifest="results/corpus/held_out/manifest.json",
+    log:
+        "logs/held_out.log",
+    benchmark:
+        "benchmarks/held_out.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(60),
+    params:
+        settings=to_json(SETTINGS.corpus, DecontaminationSettings),
+        sources=list(CORPUS_SOURCES),
+        shards=len(SHARDS),
+        sets=json.dumps(
+            [{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in INSTRUCTION_SOURCES.values()]
+            if SETTINGS.corpus.decontaminate_instructions
+            else []
+        ),
+        downloads="work/downloads",
+        program=SCRIPTS / "held_out.py",
+        code=code("held_out"),
+    shell:
+        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --sources {params.sources:q} --shards {params.shards} --directory results/corpus"
+        " --sets {params.sets:q} --downloads {params.downloads:q} --benchmarks {input.benchmarks:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+
+
+rule decontaminate:
+    input:
+        "results/corpus/clean/{source}/{shard}.parquet",
+        "results/corpus/duplicates/{source}.parquet",
+        "results/corpus/mix/{source}.json",
+        "results/corpus/held_out/manifest.json",
+    output:
+        "results/corpus/train/{source}/{shard}.parquet",
+        "results/corpus/contaminated/{source}/{shard}.parquet",
+        counts="results/corpus/train/{source}/{shard}.json",
+    log:
+        "logs/decontaminate/{source}/{shard}.log",
+    benchmark:
+        "benchmarks/decontaminate/{source}/{shard}.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(60),
+    params:
+        settings=to_json(SETTINGS.corpus, DecontaminationSettings),
+        split=to_json(SETTINGS.corpus, SplitSettings),
+        seed=SETTINGS.seed,
+        program=SCRIPTS / "decontaminate.py",
+        code=code("decontaminate"),
+    shell:
+        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --split {params.split:q} --seed {params.seed} --source {wildcards.source:q} --shard {wildcards.shard}"
+        " --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
+
+
 rule corpus:
     input:
         expand("results/corpus/raw/{source}.json", source=CORPUS_SOURCES),
         expand(
-            "results/corpus/{step}/{source}/{shard}.json", step=["clean", "split"], source=CORPUS_SOURCES, shard=SHARDS
+            "results/corpus/{step}/{source}/{shard}.json",
+            step=["clean", "split", "train"],
+            source=CORPUS_SOURCES,
+            shard=SHARDS,
         ),
+        expand("results/corpus/mix/{source}.json", source=CORPUS_SOURCES),
         # Not read, but part of what the manifest vouches for: a shard that was deleted is made again.
         expand(
             "results/corpus/{split}/{source}/{shard}.parquet",
@@ -167,7 +330,16 @@ rule corpus:
         settings=to_json(SETTINGS.corpus),
         seed=SETTINGS.seed,
         sources=json.dumps(
-            [{"name": row.name, "uri": row.uri, "license": row.license} for row in CORPUS_SOURCES.values()],
+            [
+                {
+                    "name": row.name,
+                    "uri": row.uri,
+                    "license": row.license,
+                    "weight": row.weight,
+                    "max_characters": row.max_characters,
+                }
+                for row in CORPUS_SOURCES.values()
+            ],
             ensure_ascii=False,
         ),
         program=SCRIPTS / "corpus.py",

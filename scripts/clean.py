@@ -3,25 +3,25 @@
     python scripts/clean.py --settings '{"minimum_length": 100}' --source news --shard 0 --directory results/corpus \
         --output results/corpus/clean/news/0000.json
 
-Reads raw/SOURCE/SHARD.parquet below the directory. Writes clean/SOURCE/SHARD.parquet (columns id, text, hash),
-dropped/SOURCE/SHARD.parquet (id, rule that dropped the document, value that it measured, text), and what each rule
-did, in documents and characters, into the output.
+Reads raw/SOURCE/SHARD.parquet below the directory, some megabytes at a time. Writes clean/SOURCE/SHARD.parquet
+(columns id, text, hash), dropped/SOURCE/SHARD.parquet (id, rule that dropped the document, value that it measured,
+text), and what each rule did, in documents and characters, into the output.
 """
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-import polars as pl
-
-from lib.cleaning import clean
+from lib.cleaning import Counts, clean
 from lib.deduplication import text_hashes
 from lib.errors import run
 from lib.manifest import write_json
 from lib.outputs import new_file
 from lib.settings.base import from_json
 from lib.settings.corpus import CleaningSettings
-from lib.shards import shard_name, write_shard
+from lib.shard_batches import ShardWriter, batches
+from lib.shards import shard_name
 
 
 def main() -> None:
@@ -35,18 +35,25 @@ def main() -> None:
     settings = from_json(CleaningSettings, args.settings)
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
-    documents = pl.read_parquet(args.directory / "raw" / shard)
-    cleaned = clean(documents, settings)
-    write_shard(
-        cleaned.kept.with_columns(text_hashes(cleaned.kept["text"])),
-        args.directory / "clean" / shard,
-    )
-    write_shard(cleaned.dropped, args.directory / "dropped" / shard)
+    counts: dict[str, Counts] = {}
+    read = kept = 0
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(ShardWriter(stack.enter_context(new_file(args.directory / folder / shard))))
+            for folder in ("clean", "dropped")
+        ]
+        for documents in batches(args.directory / "raw" / shard):
+            read += len(documents)
+            cleaned = clean(documents, settings)
+            del documents  # one of 50 MB is held several times over as it is
+            writers[0].write(cleaned.kept.with_columns(text_hashes(cleaned.kept["text"])))
+            writers[1].write(cleaned.dropped)
+            counts = {rule: one + counts[rule] if rule in counts else one for rule, one in cleaned.counts.items()}
+            kept += len(cleaned.kept)
     with new_file(args.output) as output:
-        write_json(output, {rule: asdict(counts) for rule, counts in cleaned.counts.items()})
+        write_json(output, {rule: asdict(one) for rule, one in counts.items()})
     print(
-        f"corpus: clean {args.source} {shard_name(args.shard)}: {len(documents):,} documents read, "
-        f"{len(cleaned.kept):,} kept",
+        f"corpus: clean {args.source} {shard_name(args.shard)}: {read:,} documents read, {kept:,} kept",
         flush=True,
     )
 

@@ -4,9 +4,9 @@
         --sources '[{"name": "news", "uri": "data/news.jsonl", "license": "CC0-1.0"}]' \
         --output results/corpus/manifest.json
 
-Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json and
-split/SOURCE/SHARD.json. Writes summary.tsv (a row per source and rule), README.md and, last, the manifest.
-Fails when nothing is left to train on or to hold out.
+Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json,
+split/SOURCE/SHARD.json and train/SOURCE/SHARD.json. Writes summary.tsv (a row per source and rule), README.md and,
+last, the manifest. Fails when nothing is left to train on or to hold out.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from lib.shards import shard_name
 from lib.sheets import Source
 
 SPLITS = ("train", "validation")
-PACKAGES = ("polars", "pyarrow", "selectolax")  # whose versions shape the shards
+PACKAGES = ("numpy", "opencc", "polars", "pyarrow", "rensa", "selectolax")  # whose versions shape the shards
 UNITS = ("documents", "characters")
 COLUMNS = [
-    *(f"documents_{what}" for what in ("in", "changed", "dropped", "out")),
-    *(f"characters_{what}" for what in ("in", "removed", "dropped", "out")),
+    *(f"documents_{what}" for what in ("in", "changed", "dropped", "added", "out")),
+    *(f"characters_{what}" for what in ("in", "removed", "dropped", "added", "out")),
 ]
 
 
@@ -47,7 +47,9 @@ class SourceCounts:
     clean: list[dict[str, dict[str, int]]]
     """By shard: what each rule did."""
     split: list[dict[str, dict[str, Any]]]
-    """By shard: duplicates, train, validation."""
+    """By shard: duplicates by rule, train, validation."""
+    train: list[dict[str, dict[str, Any]]]
+    """By shard: what mixing and decontamination left out or added, and what is left to train on."""
 
 
 def main() -> None:
@@ -67,12 +69,13 @@ def main() -> None:
         table.to_csv(path, sep="\t", index=False)
     with new_file(directory / "README.md") as path:
         path.write_text(
-            data_card([(counts.source, counts.raw) for counts in sources], table, settings, args.seed), encoding="utf-8"
+            data_card([(counts.source, counts.raw) for counts in sources], results(table), table, settings, args.seed),
+            encoding="utf-8",
         )
     with new_file(args.output) as path:
         write_json(path, manifest(directory, sources, table, settings, args.seed))
-    for row in total(table, "split").itertuples():
-        print(f"corpus: {row.rule}: {row.documents_out:,} documents, {row.characters_out:,} characters", flush=True)
+    for split, counts in results(table).items():
+        print(f"corpus: {split}: {counts['documents']:,} documents, {counts['characters']:,} characters", flush=True)
 
 
 def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
@@ -83,31 +86,41 @@ def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
         read_json(directory / "raw" / f"{source.name}.json"),
         [read_json(directory / "clean" / name) for name in names],
         [read_json(directory / "split" / name) for name in names],
+        [read_json(directory / "train" / name) for name in names],
     )
 
 
 def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
     """A row per source, step and rule, in order.
 
-    Documents: in - dropped = out. Characters: in - removed - dropped = out. The rows of the last step, train and
-    validation, share what deduplication lets through.
+    Documents: in - dropped + added = out. Characters: in - removed - dropped + added = out. The rows of the split,
+    train and validation, share what deduplication lets through; the rows below them are about training text.
     """
     rows: list[dict[str, Any]] = []
     for counts in sources:
         steps = [("fetch", "read", _unchanged(counts.raw))]
         steps += [("clean", rule, _add([shard[rule] for shard in counts.clean])) for rule in counts.clean[0]]
-        cleaned = steps[-1][2]
-        duplicates = _add([shard["duplicates"] for shard in counts.split])
-        left = {}
-        for unit in UNITS:
-            left[f"{unit}_in"] = cleaned[f"{unit}_out"]
-            left[f"{unit}_dropped"] = duplicates[unit]
-            left[f"{unit}_out"] = cleaned[f"{unit}_out"] - duplicates[unit]
-        steps.append(("deduplicate", "exact_duplicate", left))
-        steps += [("split", split, _unchanged(_add([shard[split] for shard in counts.split]))) for split in SPLITS]
+        split = {key: _add([shard[key] for shard in counts.split]) for key in counts.split[0]}
+        train = {key: _add([shard[key] for shard in counts.train]) for key in counts.train[0]}
+        for rule in ("exact_duplicate", "near_duplicate"):
+            steps.append(("deduplicate", rule, _with(steps[-1][2], "dropped", split[rule])))
+        steps += [("split", name, _unchanged(split[name])) for name in ("validation", "train")]
+        for step, rule, effect in (
+            ("mix", "weight", "dropped"),
+            ("mix", "max_characters", "dropped"),
+            ("decontaminate", "contaminated", "dropped"),
+            ("mix", "repeat", "added"),
+        ):
+            steps.append((step, rule, _with(steps[-1][2], effect, train[rule])))
         rows += [{"source": counts.source.name, "step": step, "rule": rule, **values} for step, rule, values in steps]
     table = pd.DataFrame(rows, columns=["source", "step", "rule", *COLUMNS])
     return table.fillna(dict.fromkeys(COLUMNS, 0)).astype(dict.fromkeys(COLUMNS, "int64"))
+
+
+def results(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Documents and characters of the finished splits."""
+    rows = {"train": table[table["rule"] == "repeat"], "validation": table[table["rule"] == "validation"]}
+    return {name: {unit: int(rows[name][f"{unit}_out"].sum()) for unit in UNITS} for name in SPLITS}
 
 
 def total(table: pd.DataFrame, step: str) -> pd.DataFrame:
@@ -117,48 +130,51 @@ def total(table: pd.DataFrame, step: str) -> pd.DataFrame:
 
 def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
     """Raise UserError when there is nothing to train on or nothing to hold out."""
-    left = total(table, "split").set_index("rule")["documents_out"]
+    split = total(table, "split").set_index("rule")["documents_out"]
+    left = {name: counts["documents"] for name, counts in results(table).items()}
     read = total(table, "fetch")["documents_in"].sum()
-    dropped = pd.concat([total(table, "clean"), total(table, "deduplicate")]).set_index("rule")["documents_dropped"]
+    dropped = table.groupby("rule", sort=False)["documents_dropped"].sum()
     reasons = ", ".join(f"{rule} {number:,}" for rule, number in dropped.items() if number) or "none"
-    if not left.sum():
+    if not split.sum():
         raise UserError(
             f"nothing survives cleaning: {read:,} documents read, dropped by rule: {reasons}; "
             f"lower corpus.minimum_length ({settings.minimum_length}) or look at results/corpus/dropped/"
         )
     if not left["validation"]:
         raise UserError(
-            f"no document is held out: {read:,} read, {left['train']:,} to train on; "
+            f"no document is held out: {read:,} read, {split['train']:,} to train on; "
             f"raise corpus.validation_fraction ({settings.validation_fraction}) or add documents"
         )
-    if not left["train"]:
+    if not split["train"]:
         raise UserError(
             f"no document is left to train on: {read:,} read, {left['validation']:,} held out; "
             f"lower corpus.validation_fraction ({settings.validation_fraction}) or add documents"
+        )
+    if not left["train"]:
+        raise UserError(
+            f"no document is left to train on: {split['train']:,} after the split, dropped by rule: {reasons}; look at "
+            "results/corpus/contaminated/ and at the columns weight and max_characters of the sheet"
         )
 
 
 def manifest(
     directory: Path, sources: list[SourceCounts], table: pd.DataFrame, settings: CorpusSettings, seed: int
 ) -> dict[str, Any]:
-    """As lib.manifest writes it, but without reading the shards again: the split step has hashed them."""
+    """As lib.manifest writes it, but without reading the shards again: the steps that wrote them have hashed them."""
     shards: dict[str, list[str]] = {split: [] for split in SPLITS}
     files = {}
     for counts in sources:
-        for number, shard in enumerate(counts.split):
-            for split in SPLITS:
-                if shard[split]["documents"]:
+        for number, (train, validation) in enumerate(zip(counts.train, counts.split, strict=True)):
+            for split, shard in (("train", train["train"]), ("validation", validation["validation"])):
+                if shard["documents"]:
                     path = f"{split}/{counts.source.name}/{shard_name(number)}.parquet"
                     shards[split].append(path)
-                    files[path] = {key: shard[split][key] for key in ("bytes", "sha256")}
+                    files[path] = {key: shard[key] for key in ("bytes", "sha256")}
     inputs = [f"raw/{counts.source.name}.json" for counts in sources]
     return {
         "files": files,
         "inputs": {path: sha256_file(directory / path) for path in inputs},
-        "counts": {
-            row.rule: {"documents": row.documents_out, "characters": row.characters_out}
-            for row in total(table, "split").itertuples()
-        },
+        "counts": results(table),
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
         "versions": {package: version(package) for package in PACKAGES},
@@ -169,6 +185,16 @@ def manifest(
 def _unchanged(counts: dict[str, Any]) -> dict[str, int]:
     """A row for a step that lets through what it gets."""
     return {f"{unit}_{end}": counts[unit] for unit in UNITS for end in ("in", "out")}
+
+
+def _with(before: dict[str, int], effect: str, counts: dict[str, int]) -> dict[str, int]:
+    """A row for a step that drops or adds `counts` of what the row `before` let through."""
+    row: dict[str, int] = {}
+    for unit in UNITS:
+        change = counts[unit] if effect == "added" else -counts[unit]
+        row |= {f"{unit}_in": before[f"{unit}_out"], f"{unit}_{effect}": counts[unit]}
+        row[f"{unit}_out"] = before[f"{unit}_out"] + change
+    return row
 
 
 def _add(counts: list[dict[str, Any]]) -> dict[str, int]:

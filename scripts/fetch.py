@@ -1,65 +1,118 @@
 """Fetch a source of text, read its documents and deal them round robin into Parquet shards.
 
-    python scripts/fetch.py --source '{"name": "news", "uri": "data/news.jsonl"}' --shards 4 \
+    python scripts/fetch.py --settings '{}' --source '{"name": "news", "uri": "data/news.jsonl"}' --shards 4 \
         --output results/corpus/raw/news.json
 
 Writes the shards into the folder beside the output that is named like it: results/corpus/raw/news/0000.parquet, …,
-with the columns id and text. The output itself counts documents and characters and describes the files that were read.
+with the columns id and text. Records that cannot be read go into quarantine/news.parquet beside the output's folder
+(file, position, reason, the first characters), and files/news.parquet describes each file. The output itself counts
+documents, characters, and what was left out.
 """
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib.checksums import sha256_file
+import pyarrow as pa
+
 from lib.errors import UserError, run
 from lib.manifest import write_json
 from lib.outputs import new_directory, new_file
-from lib.reading import Seen, check_format, format_of, read_documents
+from lib.reading import Broken, Seen, check_format, format_of, read_documents
+from lib.settings.base import from_json
+from lib.settings.corpus import ReadingSettings
 from lib.shards import deal, shard_paths
 from lib.sheets import Source
 from lib.source_files import fetched_source_files
+from lib.table_writer import TableWriter
+
+FILES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("name", "format", "encoding", "sha256")),
+        *((name, pa.int64()) for name in ("bytes", "documents", "quarantined", "undecodable_bytes")),
+    ]
+)
+QUARANTINE = pa.schema([(name, pa.string()) for name in ("file", "position", "reason", "text")])
+LISTED = 10
+"""Files that the counts name; all of them are in the table of files."""
+
+
+@dataclass
+class Totals:
+    """What reading a source came to, beside its documents."""
+
+    encodings: Counter[str] = field(default_factory=Counter)
+    """Files by encoding."""
+    undecodable_bytes: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """Records that cannot be read, by the beginning of the reason."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Entries that are no documents, by the reason."""
+    first_broken: str = ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True)
     parser.add_argument("--source", required=True, help="row of the sheet, as a JSON object")
     parser.add_argument("--shards", type=int, required=True, help="number of shards to deal into")
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
+    settings = from_json(ReadingSettings, args.settings)
     source = Source(**json.loads(args.source))
     if source.format:
         check_format(source.format)
 
     say(source.name, f"fetching {source.uri}")
-    with fetched_source_files(source.uri, args.downloads, source.sha256) as files:
+    corpus: Path = args.output.parent.parent
+    with fetched_source_files(source.uri, args.downloads, source.sha256) as files, ExitStack() as outputs:
         formats, ignored = choose_formats(list(files), source.uri, source.format)
         if ignored:
             say(source.name, f"{len(ignored)} of {len(files)} files are of no known format and left out")
-        seen = Seen()
-        texts = read_all([(files[name], known) for name, known in formats.items()], source.text_field, seen)
-        with new_directory(args.output.parent / source.name) as directory:
-            paths = shard_paths(directory, args.shards)
-            for documents, characters in deal(texts, source.name, paths):
+        # Nothing is published before everything is written.
+        output = outputs.enter_context(new_file(args.output))
+        quarantine = outputs.enter_context(new_file(corpus / "quarantine" / f"{source.name}.parquet"))
+        table = outputs.enter_context(new_file(corpus / "files" / f"{source.name}.parquet"))
+        directory = outputs.enter_context(new_directory(args.output.parent / source.name))
+
+        totals = Totals()
+        described: list[dict[str, Any]] = []
+        with TableWriter(table, FILES) as file_rows, TableWriter(quarantine, QUARANTINE) as broken_rows:
+            texts = read_all(files, formats, source, settings, totals, described, file_rows, broken_rows)
+            for documents, characters in deal(texts, source.name, shard_paths(directory, args.shards)):
                 say(source.name, f"{documents:,} documents, {characters:,} characters read")
-        with new_file(args.output) as output:
-            write_json(
-                output,
-                {
-                    "uri": source.uri,
-                    "documents": documents,
-                    "characters": characters,
-                    "files": [describe(name, files[name], known) for name, known in formats.items()],
-                    "ignored_files": ignored,
-                    "encodings": dict(sorted(seen.encodings.items())),
-                    "undecodable_bytes": seen.undecodable_bytes,
-                },
-            )
-    if seen.undecodable_bytes:
-        say(source.name, f"{seen.undecodable_bytes:,} undecodable bytes, read as U+FFFD")
+            for name in ignored:
+                file_rows.add({"name": name})
+        if totals.quarantined and not documents:
+            raise UserError(f"{source.uri}: no record can be read; the first one: {totals.first_broken}")
+        write_json(
+            output,
+            {
+                "uri": source.uri,
+                "documents": documents,
+                "characters": characters,
+                "number_of_files": len(formats),
+                "files": described,
+                "number_of_ignored_files": len(ignored),
+                "ignored_files": ignored[:LISTED],
+                "encodings": dict(sorted(totals.encodings.items())),
+                "undecodable_bytes": totals.undecodable_bytes,
+                "quarantined": dict(sorted(totals.quarantined.items())),
+                "left_out": dict(sorted(totals.left_out.items())),
+            },
+        )
+    if totals.undecodable_bytes:
+        say(source.name, f"{totals.undecodable_bytes:,} undecodable bytes, read as U+FFFD")
+    if totals.quarantined:
+        say(source.name, f"{totals.quarantined.total():,} records in quarantine; the first one: {totals.first_broken}")
+    for reason, number in sorted(totals.left_out.items()):
+        say(source.name, f"left out: {number:,} {reason}")
 
 
 def say(name: str, line: str) -> None:
@@ -83,15 +136,50 @@ def choose_formats(names: list[str], uri: str, chosen: str) -> tuple[dict[str, s
     return formats, [name for name in names if name not in formats]
 
 
-def read_all(files: list[tuple[Path, str]], text_field: str, seen: Seen) -> Iterator[str]:
-    """The documents of all files, given with their formats, one after another."""
-    for path, file_format in files:
-        yield from read_documents(path, file_format, text_field, seen)
-
-
-def describe(name: str, path: Path, file_format: str) -> dict[str, Any]:
-    """A file that was read. Not its path: downloads lie in no lasting place."""
-    return {"name": name, "format": file_format, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+def read_all(
+    files: dict[str, str],
+    formats: dict[str, str],
+    source: Source,
+    settings: ReadingSettings,
+    totals: Totals,
+    described: list[dict[str, Any]],
+    file_rows: TableWriter,
+    broken_rows: TableWriter,
+) -> Iterator[str]:
+    """The documents of all files, one after another. Adds up totals, describes files and puts broken records aside."""
+    for name, file_format in formats.items():
+        path = Path(files[name])
+        seen = Seen()
+        documents = quarantined = 0
+        for document in read_documents(path, file_format, source.text_field, seen, settings):
+            if isinstance(document, Broken):
+                quarantined += 1
+                totals.quarantined[document.kind] += 1
+                totals.first_broken = totals.first_broken or f"{name}, {document.position}: {document.reason}"
+                values = {"position": document.position, "reason": document.reason, "text": document.text}
+                broken_rows.add({"file": name, **values})
+            else:
+                documents += 1
+                passed_on = [document]
+                del document  # it may be tens of megabytes, and the next one is read while this name would hold it
+                yield passed_on.pop()
+        totals.encodings[seen.encoding] += 1
+        totals.undecodable_bytes += seen.undecodable_bytes
+        totals.left_out += seen.left_out
+        # The name, not the path: downloads lie in no lasting place.
+        row = {
+            "name": name,
+            "format": file_format,
+            "encoding": seen.encoding,
+            "bytes": path.stat().st_size,
+            "sha256": seen.sha256,
+            "documents": documents,
+            "quarantined": quarantined,
+            "undecodable_bytes": seen.undecodable_bytes,
+        }
+        file_rows.add(row)
+        if len(described) < LISTED:
+            described.append(row)
 
 
 if __name__ == "__main__":

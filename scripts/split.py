@@ -1,26 +1,29 @@
-"""Split the documents of one shard into training and validation, without duplicates.
+"""Hold out part of one shard, without duplicates, for validation.
 
     python scripts/split.py --settings '{"validation_fraction": 0.05}' --seed 1 --source news --shard 0 \
         --directory results/corpus --output results/corpus/split/news/0000.json
 
-Reads clean/SOURCE/SHARD.parquet and duplicates/SOURCE.parquet below the directory; writes train/SOURCE/SHARD.parquet
-and validation/SOURCE/SHARD.parquet (columns id, text), and what they hold into the output.
+Reads clean/SOURCE/SHARD.parquet and duplicates/SOURCE.parquet below the directory. Writes
+validation/SOURCE/SHARD.parquet (columns id, text), and the documents and characters of duplicates, by rule, and of both
+splits into the output.
+Of a cluster of near-duplicates one member is left, whose text alone decides: no cluster stands on both sides.
 """
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import polars as pl
 
+from lib.draws import are_held_out
 from lib.errors import run
 from lib.manifest import write_json
 from lib.outputs import new_file
 from lib.settings.base import from_json
 from lib.settings.corpus import SplitSettings
-from lib.shards import count_characters, describe_shard, shard_name, write_shard
+from lib.shard_batches import ShardWriter, batches
+from lib.shards import Counts, add, describe_file, shard_name
 
-SPLITS = ("train", "validation")
+DUPLICATES = ("exact_duplicate", "near_duplicate")
 
 
 def main() -> None:
@@ -35,40 +38,29 @@ def main() -> None:
     settings = from_json(SplitSettings, args.settings)
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
-    documents = pl.read_parquet(args.directory / "clean" / shard)
-    duplicates = pl.read_parquet(args.directory / "duplicates" / f"{args.source}.parquet", columns=["id"])
-    is_duplicate = documents["id"].is_in(duplicates["id"].implode())
-    unique = documents.filter(~is_duplicate)
-    held_out = is_held_out(unique["hash"], settings.validation_fraction, args.seed)
-
-    counts = {
-        "duplicates": {
-            "documents": int(is_duplicate.sum()),
-            "characters": count_characters(documents.filter(is_duplicate)["text"]),
-        }
-    }
-    for split, members in zip(SPLITS, (unique.filter(~held_out), unique.filter(held_out)), strict=True):
-        path = args.directory / split / shard
-        write_shard(members.select("id", "text"), path)
-        counts[split] = describe_shard(members, path)
+    duplicates = pl.read_parquet(args.directory / "duplicates" / f"{args.source}.parquet", columns=["id", "rule"])
+    counts: Counts = {}
+    path = args.directory / "validation" / shard
+    with new_file(path) as partial, ShardWriter(partial) as writer:
+        for documents in batches(args.directory / "clean" / shard):
+            rules = documents.select("id").join(duplicates, on="id", how="left", maintain_order="left")["rule"]
+            for rule in DUPLICATES:
+                add(counts, rule, documents.filter(rules == rule))
+            unique = documents.filter(rules.is_null())
+            held_out = pl.Series(are_held_out(unique["hash"], settings.validation_fraction, args.seed))
+            add(counts, "train", unique.filter(~held_out))
+            add(counts, "validation", unique.filter(held_out))
+            writer.write(unique.filter(held_out).select("id", "text"))
+    counts["validation"] |= describe_file(path)
     with new_file(args.output) as output:
         write_json(output, counts)
-    train, validation, dropped = (f"{counts[what]['documents']:,}" for what in (*SPLITS, "duplicates"))
+    numbers = {name: f"{counts[name]['documents']:,}" for name in counts}
     print(
-        f"corpus: split {args.source} {shard_name(args.shard)}: "
-        f"{train} documents to train on, {validation} held out, {dropped} duplicates",
+        f"corpus: split {args.source} {shard_name(args.shard)}: {numbers['train']} documents to train on, "
+        f"{numbers['validation']} held out, {numbers['exact_duplicate']} exact and {numbers['near_duplicate']} "
+        "near-duplicates left out",
         flush=True,
     )
-
-
-def is_held_out(hashes: pl.Series, fraction: float, seed: int) -> pl.Series:
-    """Whether each document, given by the hash of its text, belongs to validation.
-
-    It hangs on the text and the seed alone: not on the other documents, their order or the number of shards.
-    """
-    bound = int(fraction * 2**64)
-    draws = [hashlib.blake2b(f"{seed}:{text_hash}".encode(), digest_size=8).digest() for text_hash in hashes]
-    return pl.Series([int.from_bytes(draw) < bound for draw in draws], dtype=pl.Boolean)
 
 
 if __name__ == "__main__":

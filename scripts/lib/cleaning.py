@@ -1,20 +1,23 @@
-"""Clean documents: one vectorised step after another over all documents of a shard.
+"""Clean documents: one vectorised step after another over all documents of a shard, then rules that drop some.
 
-Steps, in this order: strip_html, strip_control, unicode_form, collapse_whitespace, then minimum_length. A step can
-uncover work for an earlier one (`&amp;lt;b&gt;` hides a tag twice over), so changed documents in which something like
-markup is left go through all steps again until nothing changes. Cleaning a clean document therefore changes nothing.
-Each step looks for a trigger first and rewrites only the documents that have one.
+The steps run in the order of `steps`. One can uncover work for an earlier one (`&amp;lt;b&gt;` hides a tag twice over),
+so that documents which a step has changed go through all steps again until none finds anything to do. Cleaning a clean
+document therefore changes nothing. Each step looks for a trigger first and rewrites only the documents that have one.
+The user's own rules follow, once; the rules of `lib.filters` come last.
 """
 
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 
 import polars as pl
 
+from lib import boilerplate, mojibake, normalize, personal_data, pinyin
+from lib.custom_rules import CustomRule, apply, load_custom_rules
+from lib.filters import LENGTH, RULES, Rule, character_shares
 from lib.markup import HAS_MARKUP, replaced, strip_markup
 from lib.settings.corpus import CleaningSettings
+from lib.shards import count_characters
 
 MAX_ROUNDS = 100  # nobody nests markup this deep by accident; bounds the time that a hostile document can take
 
@@ -26,20 +29,27 @@ class Step:
     name: str
     trigger: Callable[[], str]
     rewrite: Callable[[pl.Series], pl.Series]
+    placeholder: str = ""
+    """What it puts in the place of what it finds, if anything."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Counts:
-    """What one rule did to the documents of a shard. Characters: in - removed - dropped = out."""
+    """What one rule did to documents. Characters: in - removed - dropped = out."""
 
     documents_in: int
-    documents_changed: int
-    documents_dropped: int
-    documents_out: int
-    characters_in: int
-    characters_removed: int
-    characters_dropped: int
-    characters_out: int
+    documents_changed: int = 0
+    documents_dropped: int = 0
+    documents_out: int = 0
+    characters_in: int = 0
+    characters_removed: int = 0
+    characters_dropped: int = 0
+    characters_out: int = 0
+    replacements: int = 0
+    """Placeholders put in."""
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -54,191 +64,139 @@ class Cleaned:
     """By rule, in the order in which they ran."""
 
 
+def steps(settings: CleaningSettings) -> list[Step]:
+    """The steps that `settings` switch on, in their order.
+
+    Mojibake comes first, since its bytes look like control characters. Blanks come before widths: a Chinese indent is
+    then no longer there to be folded, so that most documents need the slower step not at all.
+    """
+    switched = [
+        Step("repair_mojibake", mojibake.has_mojibake, mojibake.repair_mojibake),
+        Step("strip_html", lambda: HAS_MARKUP, strip_markup),
+        Step("strip_control", lambda: normalize.HAS_CONTROL, normalize.strip_control),
+        Step("collapse_whitespace", lambda: normalize.HAS_EXCESS_BLANKS, normalize.collapse_whitespace),
+        Step("unicode_form", normalize.unicode_form_trigger, normalize.unicode_form),
+        Step("chinese_variant", lambda: r"\p{Han}", normalize.chinese_variant(settings.chinese_variant)),
+        Step("strip_pinyin", lambda: pinyin.HAS_PINYIN, pinyin.strip_pinyin),
+        Step("collapse_punctuation", lambda: normalize.HAS_REPEATED_PUNCTUATION, normalize.collapse_punctuation),
+        Step("strip_boilerplate", lambda: boilerplate.HAS_BOILERPLATE, boilerplate.strip_boilerplate),
+        *(
+            Step(f"mask_{kind.name}", partial(getattr, kind, "trigger"), kind.mask, kind.placeholder)
+            for kind in personal_data.KINDS
+        ),
+    ]
+    return [step for step in switched if getattr(settings, step.name) not in (False, "unchanged")]
+
+
 def clean(documents: pl.DataFrame, settings: CleaningSettings) -> Cleaned:
-    """Clean `documents` (columns id, text) by the steps that `settings` switch on."""
-    texts = documents["text"]
-    steps = [step for step in STEPS if getattr(settings, step.name)]
+    """Clean `documents` (columns id, text) as `settings` say."""
+    texts, counts = _rewrite(documents["text"], steps(settings))
+    kept = documents.select("id").with_columns(text=texts)
+    dropped = [pl.DataFrame(schema={"id": pl.String, "rule": pl.String, "value": pl.Float64, "text": pl.String})]
+
+    def drop(rule: str, values: pl.Series, passes: pl.Series, changed: int = 0, removed: int = 0) -> None:
+        """Divide `kept` by `passes`, and count. `changed` and `removed` is what the rule did to those that pass."""
+        nonlocal kept
+        gone = kept.filter(~passes)
+        counts[rule] = Counts(
+            documents_in=len(kept),
+            documents_changed=changed,
+            documents_dropped=len(gone),
+            documents_out=len(kept) - len(gone),
+            characters_in=count_characters(kept["text"]) + removed,
+            characters_removed=removed,
+            characters_dropped=count_characters(gone["text"]),
+        )
+        counts[rule].characters_out = counts[rule].characters_in - removed - counts[rule].characters_dropped
+        dropped.append(gone.select("id", rule=pl.lit(rule), value=values.filter(~passes).cast(pl.Float64), text="text"))
+        kept = kept.filter(passes)
+
+    if settings.custom_rules:
+        for name, function in load_custom_rules(settings.custom_rules).items():
+            before = kept["text"]
+            results = _apply(name, function, kept, settings.custom_rules)
+            kept = kept.with_columns(text=results.fill_null(before))
+            removed = count_characters(before) - count_characters(kept["text"])
+            drop(
+                f"custom:{name}",
+                pl.repeat(None, len(kept), dtype=pl.Float64, eager=True),
+                results.is_not_null(),
+                int((kept["text"] != before).sum()),
+                removed,
+            )
+
+    def judge(rule: Rule) -> None:
+        values = rule.measure(kept, settings)
+        drop(rule.name, values, rule.passes(values, settings))
+
+    judge(LENGTH)
+    kept = kept.hstack(character_shares(kept["text"], settings.target_script))
+    for rule in RULES:
+        if rule.is_on(settings):
+            judge(rule)
+    return Cleaned(kept.select("id", "text"), pl.concat(dropped), counts)
+
+
+def _rewrite(texts: pl.Series, steps: list[Step]) -> tuple[pl.Series, dict[str, Counts]]:
+    """Texts after all steps, and what each step did."""
+    before_all = texts
+    everything = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
     changed = {step.name: pl.repeat(False, len(texts), eager=True) for step in steps}
     removed = dict.fromkeys(changed, 0)
-
-    active = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
+    replacements = dict.fromkeys(changed, 0)
+    # The number of the turn in which each text was last changed. A step looks at those changed since its own last turn.
+    changed_at = pl.repeat(0, len(texts), dtype=pl.Int32, eager=True)
+    turn = 0
     for _ in range(MAX_ROUNDS):
-        touched = [active.clear()]
         for step in steps:
-            before = texts.gather(active)
+            turn += 1
+            due = everything if turn <= len(steps) else (changed_at >= turn - len(steps)).arg_true()
+            before = texts.gather(due)
             hits = before.str.contains(step.trigger()).arg_true()
             if not len(hits):
                 continue
             old = before.gather(hits)
             new = step.rewrite(old)
             differs = (old != new).arg_true()
-            old, new, rows = old.gather(differs), new.gather(differs), active.gather(hits).gather(differs)
+            if not len(differs):
+                continue
+            old, new, rows = old.gather(differs), new.gather(differs), due.gather(hits).gather(differs)
             texts = replaced(texts, rows, new)
+            changed_at = replaced(changed_at, rows, pl.repeat(turn, len(rows), dtype=pl.Int32, eager=True))
             changed[step.name] = replaced(changed[step.name], rows, pl.repeat(True, len(rows), eager=True))
-            removed[step.name] += _characters(old) - _characters(new)
-            touched.append(rows)
-        active = pl.concat(touched).unique().sort()
-        active = active.filter(texts.gather(active).str.contains(HAS_MARKUP))
-        if not settings.strip_html or not len(active):
+            removed[step.name] += count_characters(old) - count_characters(new)
+            if step.placeholder:
+                replacements[step.name] += sum(
+                    sign * int(side.str.count_matches(step.placeholder, literal=True).sum())
+                    for sign, side in ((1, new), (-1, old))
+                )
+        if not (changed_at > turn - len(steps)).any():
             break
 
     counts: dict[str, Counts] = {}
-    documents_in, characters = len(texts), _characters(documents["text"])
+    characters = count_characters(before_all)
     for name, mask in changed.items():
         counts[name] = Counts(
-            documents_in=documents_in,
+            documents_in=len(texts),
             documents_changed=int(mask.sum()),
-            documents_dropped=0,
-            documents_out=documents_in,
+            documents_out=len(texts),
             characters_in=characters,
             characters_removed=removed[name],
-            characters_dropped=0,
             characters_out=characters - removed[name],
+            replacements=replacements[name],
         )
         characters -= removed[name]
+    return texts, counts
 
-    cleaned = documents.select("id").with_columns(text=texts, value=texts.str.len_chars().cast(pl.Float64))
-    is_kept = cleaned["value"] >= settings.minimum_length
-    kept = cleaned.filter(is_kept)
-    dropped = cleaned.filter(~is_kept)
-    counts["minimum_length"] = Counts(
-        documents_in=documents_in,
-        documents_changed=0,
-        documents_dropped=len(dropped),
-        documents_out=len(kept),
-        characters_in=characters,
-        characters_removed=0,
-        characters_dropped=_characters(dropped["text"]),
-        characters_out=_characters(kept["text"]),
-    )
-    return Cleaned(
-        kept.select("id", "text"),
-        dropped.select("id", pl.lit("minimum_length").alias("rule"), "value", "text"),
-        counts,
+
+def _apply(name: str, function: CustomRule, documents: pl.DataFrame, path: str) -> pl.Series:
+    """What the user's function makes of each document; null for those that it drops."""
+    return pl.Series(
+        [apply(name, function, text, document, path) for document, text in documents.select("id", "text").iter_rows()],
+        dtype=pl.String,
     )
 
 
 def clean_texts(texts: list[str], settings: CleaningSettings) -> list[str]:
-    """The cleaned form of each text, however short. For tests and for a look at single texts."""
-    everything = settings.model_copy(update={"minimum_length": 0})
-    return (
-        clean(pl.DataFrame({"id": [""] * len(texts), "text": pl.Series(texts, dtype=pl.String)}), everything)
-        .kept["text"]
-        .to_list()
-    )
-
-
-# Control characters other than white space; soft hyphen, fillers, zero-width and direction marks, byte order marks,
-# annotation marks, noncharacters, tags; private use. Variation selectors stay, since they choose a form of a character.
-_INVISIBLE = (
-    r"\x00-\x08\x0e-\x1f\x7f-\x{84}\x{86}-\x{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}-\u{200f}"
-    r"\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fdd0}-\u{fdef}\u{fff0}-\u{fffb}\u{fffe}\u{ffff}"
-    r"\u{e0000}-\u{e007f}\p{Co}"
-)
-# Scripts and symbols after which a (non-)joiner changes what is read: Arabic to Khmer, and emoji.
-_JOINING = (
-    r"[\p{Arabic}\p{Syriac}\p{Mongolian}\u{900}-\u{dff}\u{1780}-\u{17ff}\u{2600}-\u{27bf}\u{1f300}-\u{1faff}\u{fe0f}]"
-)
-
-
-def strip_control(texts: pl.Series) -> pl.Series:
-    """Remove invisible characters; joiners stay after letters of scripts that need them, and in emoji."""
-    return texts.str.replace_all(rf"({_JOINING}[\u{{200c}}\u{{200d}}])|[{_INVISIBLE}]", "${1}")
-
-
-def unicode_form(texts: pl.Series) -> pl.Series:
-    """NFKC with exceptions: see `is_kept_by_unicode_form`."""
-    mapping = _compatibility_mapping()
-    return texts.str.replace_many(list(mapping), list(mapping.values())).str.normalize("NFC")
-
-
-# Full-width marks of Chinese text (their half-width forms belong to other languages) and the ellipsis.
-CHINESE_PUNCTUATION = "！（），：；？～…"
-
-
-def is_kept_by_unicode_form(character: str) -> bool:
-    """Whether NFKC would change `character`, but `unicode_form` does not.
-
-    Chinese punctuation keeps its full width. Superscripts, subscripts, fractions and circled characters stay, since
-    folding them changes what is said (10² is not 102, ①2 is not 12). A spacing accent would become a blank and a
-    combining accent.
-    """
-    tag = unicodedata.decomposition(character).partition(" ")[0]
-    return (
-        character in CHINESE_PUNCTUATION
-        or tag in ("<super>", "<sub>", "<fraction>", "<circle>")
-        or (unicodedata.normalize("NFKC", character)[0] == " " and unicodedata.category(character) != "Zs")
-    )
-
-
-@cache
-def _compatibility_mapping() -> dict[str, str]:
-    """Every character with a compatibility decomposition that is not kept, and its NFKC form."""
-    return {
-        character: unicodedata.normalize("NFKC", character)
-        for character in _characters_of_unicode()
-        if unicodedata.decomposition(character).startswith("<") and not is_kept_by_unicode_form(character)
-    }
-
-
-@cache
-def _unicode_form_trigger() -> str:
-    """Class of the characters that `unicode_form` may change, alone or beside another (combining characters)."""
-    mapping = _compatibility_mapping()
-    return (
-        _character_class(
-            character
-            for character in _characters_of_unicode()
-            if character in mapping
-            or unicodedata.normalize("NFC", character) != character
-            or unicodedata.combining(character)
-            or "\u1161" <= character <= "\u11ff"  # Hangul vowels and finals, which compose with what precedes them
-        )
-        + "|"
-        + r"\p{Mc}"
-    )
-
-
-def _characters_of_unicode() -> Iterator[str]:
-    return (chr(code) for code in range(0x30000) if not 0xD800 <= code <= 0xDFFF)
-
-
-def _character_class(characters: Iterator[str]) -> str:
-    """A regular expression class of `characters`, which come in order."""
-    ranges: list[list[int]] = []
-    for code in map(ord, characters):
-        if ranges and code == ranges[-1][1] + 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return "[" + "".join(f"\\u{{{first:x}}}-\\u{{{last:x}}}" for first, last in ranges) + "]"
-
-
-_BREAK = r"\r\n|[\r\x0b\x0c\x{85}\u{2028}\u{2029}]"
-_CJK = r"[\p{Han}\u{3001}\u{3002}\u{3008}-\u{3011}\u{3014}-\u{301b}！（），：；？]"
-_EXCESS_BLANKS = r"[\t\p{Zs}--[ ]]|  |" + _BREAK + r"|\n[ \n]| \n|\A[ \n]|[ \n]\z|" + f"{_CJK} {_CJK}"
-
-
-def collapse_whitespace(texts: pl.Series) -> pl.Series:
-    """One blank between words, one break between lines; no blanks at ends of lines or between Chinese characters."""
-    return (
-        texts.str.replace_all(_BREAK, "\n")
-        .str.replace_all(r"[\t\p{Zs}]+", " ")
-        .str.replace_all(r" ?\n[ \n]*", "\n")
-        .str.strip_chars(" \n")
-        # Twice, since a match cannot begin with the character that ended the one before it.
-        .str.replace_all(f"({_CJK}) ({_CJK})", "${1}${2}")
-        .str.replace_all(f"({_CJK}) ({_CJK})", "${1}${2}")
-    )
-
-
-STEPS = (
-    Step("strip_html", lambda: HAS_MARKUP, strip_markup),
-    Step("strip_control", lambda: f"[{_INVISIBLE}]", strip_control),
-    Step("unicode_form", _unicode_form_trigger, unicode_form),
-    Step("collapse_whitespace", lambda: _EXCESS_BLANKS, collapse_whitespace),
-)
-
-
-def _characters(texts: pl.Series) -> int:
-    return int(texts.str.len_chars().sum())
+    """Each text after the steps, whatever the rules would say of it. For tests and for a look at single texts."""
+    return _rewrite(pl.Series(texts, dtype=pl.String), steps(settings))[0].to_list()

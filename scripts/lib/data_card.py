@@ -9,23 +9,31 @@ from lib.sheets import Source
 
 
 def data_card(
-    sources: list[tuple[Source, dict[str, Any]]], table: pd.DataFrame, settings: CorpusSettings, seed: int
+    sources: list[tuple[Source, dict[str, Any]]],
+    results: dict[str, dict[str, int]],
+    table: pd.DataFrame,
+    settings: CorpusSettings,
+    seed: int,
 ) -> str:
     """Markdown. `sources` come with what fetching found out about them; `table` is summary.tsv."""
-    results = table[table["step"] == "split"].groupby("rule", sort=False)[["documents_out", "characters_out"]].sum()
     lines = ["# Corpus", ""]
     lines += [
-        f"- {rule}: {row['documents_out']:,} documents, {row['characters_out']:,} characters"
-        for rule, row in results.iterrows()
+        f"- {split}: {counts['documents']:,} documents, {counts['characters']:,} characters"
+        for split, counts in results.items()
     ]
     lines += ["", "## Sources", ""]
     lines += _table(
-        ["source", "address", "licence", "documents", "characters", "encoding", "undecodable bytes"],
+        [
+            *("source", "address", "licence", "weight", "most characters"),
+            *("documents", "characters", "encoding", "undecodable bytes"),
+        ],
         [
             [
                 source.name,
                 f"`{source.uri}`",
                 source.license or "not stated",
+                f"{source.weight:g}",
+                "all" if source.max_characters is None else f"{source.max_characters:,}",
                 f"{raw['documents']:,}",
                 f"{raw['characters']:,}",
                 ", ".join(raw["encodings"]),
@@ -34,12 +42,16 @@ def data_card(
             for source, raw in sources
         ],
     )
-    lines += ["", "Files that were read, by sha256 (the first ten of each source; all of them: raw/SOURCE.json):", ""]
+    lines += [
+        "",
+        "Files that were read, by sha256 (the first ten of each source; all of them: files/SOURCE.parquet):",
+        "",
+    ]
     lines += [
         f"- {source.name}: {file['name']} `{file['sha256']}`" for source, raw in sources for file in raw["files"][:10]
     ]
     lines += [
-        f"- {source.name}: left out {len(raw['ignored_files'])} files of no known format, among them "
+        f"- {source.name}: left out {raw['number_of_ignored_files']:,} files of no known format, among them "
         + ", ".join(raw["ignored_files"][:5])
         for source, raw in sources
         if raw["ignored_files"]
@@ -51,9 +63,11 @@ def data_card(
     )
     lines += [
         "",
-        "Characters: in, less removed from documents that stay, less those of dropped documents, gives out. "
-        "Every dropped document is in dropped/SOURCE/SHARD.parquet with the rule that dropped it and the value that it "
-        "measured; duplicates/SOURCE.parquet names each duplicate and the document that it repeats.",
+        "Characters: in, less removed from documents that stay, less those of dropped documents, with those added by "
+        "taking documents more than once, gives out. Every document that cleaning dropped is in "
+        "dropped/SOURCE/SHARD.parquet with the rule and the value that it measured; duplicates/SOURCE.parquet names "
+        "each duplicate and the document that it repeats; contaminated/SOURCE/SHARD.parquet names each training "
+        "document that repeats held-out text, with the n-gram and whose it is.",
         "",
         "## Settings",
         "",

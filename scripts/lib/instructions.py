@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
+
+if TYPE_CHECKING:  # a heavy library, which reading instructions does not need
+    from transformers import PreTrainedTokenizerFast
 
 SUFFIXES = (".json", ".jsonl")
 
@@ -53,7 +54,7 @@ def read_instructions(path: Path) -> Iterator[Instruction]:
         yield _instruction(where, record)
 
 
-def render(instruction: Instruction, tokenizer: PreTrainedTokenizerFast) -> Example:
+def render(instruction: Instruction, tokenizer: "PreTrainedTokenizerFast") -> Example:
     """The instruction through the tokenizer's chat template."""
     user = {"role": "user", "content": instruction.question}
     assistant = {"role": "assistant", "content": instruction.output}
@@ -67,7 +68,7 @@ def render(instruction: Instruction, tokenizer: PreTrainedTokenizerFast) -> Exam
     return Example(prompt, response + end)
 
 
-def require_chat_template(tokenizer: PreTrainedTokenizerFast) -> None:
+def require_chat_template(tokenizer: "PreTrainedTokenizerFast") -> None:
     """Raise UserError when the base model brought no chat template."""
     if not tokenizer.chat_template:
         raise UserError("the base model has no chat template; add a chat_template.jinja to the base model's directory")

@@ -1,7 +1,7 @@
 """HTML out of text.
 
-A document that begins as a page (`<!doctype html>` or `<html>`) is parsed as a browser parses it, by lexbor. In any
-other text a `<` may mean anything (`a < b`, `List<String>`, `<<三国演义>>`), and a parser would silently swallow what
+A document that begins as a page (`<!doctype html>` or `<html>`) is parsed, and its main text is taken. In any other
+text a `<` may mean anything (`a < b`, `List<String>`, `<<三国演义>>`), and a parser would silently swallow what
 follows; there, only well-formed tags of HTML elements are taken out, and everything else stays as it is.
 """
 
@@ -9,14 +9,9 @@ import html
 import re
 
 import polars as pl
-from selectolax.lexbor import LexborHTMLParser
 
-# Elements that end a line of text, in front of them and behind them.
-_BLOCKS = (
-    "address|article|aside|blockquote|body|br|caption|center|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|"
-    "footer|form|frame|frameset|h1|h2|h3|h4|h5|h6|head|header|hgroup|hr|html|iframe|legend|li|main|menu|nav|noscript|"
-    "ol|optgroup|option|p|pre|section|select|summary|table|tbody|td|textarea|tfoot|th|thead|title|tr|ul"
-)
+from lib.pages import BLOCKS, PAGE, UNREAD, page_text
+
 _INLINE = (
     "a|abbr|acronym|audio|b|basefont|bdi|bdo|big|blink|button|canvas|cite|code|col|colgroup|datalist|del|dfn|em|font|i|"
     "img|ins|kbd|label|mark|marquee|meter|nobr|picture|progress|q|rp|rt|ruby|s|samp|small|span|strike|strong|sub|sup|tt|"
@@ -25,8 +20,6 @@ _INLINE = (
 # In HTML these come with attributes; bare, they are placeholders (`cp <source>`) or C++ (`#include <map>`).
 _WITH_ATTRIBUTES = "applet|area|base|data|embed|input|link|map|meta|object|output|param|source|time|track"
 _OFFICE = r"</?(?:o|st1|v|w):[A-Za-z]+(?:[ \t\r\n][^<>]*)?/?>"  # tags that word processors leave in their HTML
-# What stands between the tags of these is not text to read.
-_UNREAD = "script|style|template|svg"
 
 _SPACE = r"[ \t\r\n\f]"
 _FLAGS = (
@@ -53,13 +46,12 @@ def _tag(names: str, bare: bool = True) -> str:
     return rf"<(?:/(?:{any_case}){_SPACE}*|{'|'.join(openings)})>"
 
 
-_UNREAD_ELEMENTS = "|".join(rf"(?is:<{name}(?:{_SPACE}[^<>]*)?>.*?</{name}{_SPACE}*>)" for name in _UNREAD.split("|"))
+_UNREAD_ELEMENTS = "|".join(rf"(?is:<{name}(?:{_SPACE}[^<>]*)?>.*?</{name}{_SPACE}*>)" for name in UNREAD.split("|"))
 _COMMENT = r"(?s:<!--.*?-->)|(?i:<!doctype\b[^<>]*>)|<\?xml\b[^<>]*\?>"
 _CDATA = r"(?s)<!\[CDATA\[(.*?)\]\]>"
-_BLOCK_TAG = _tag(_BLOCKS)
+_BLOCK_TAG = _tag(BLOCKS)
 _INLINE_TAG = "|".join([_tag(_INLINE), _tag(_WITH_ATTRIBUTES, bare=False), _OFFICE])
 _REFERENCE = r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
-_PAGE = r"(?i)\A\s*(?:<\?xml\b[^<>]*>\s*)?(?:<!--[^<>]*-->\s*)*(?:<!doctype html\b|<html\b)"
 
 HAS_MARKUP = rf"<[A-Za-z/!?]|{_REFERENCE}"
 """Matches in every text that `strip_markup` may change."""
@@ -67,7 +59,7 @@ HAS_MARKUP = rf"<[A-Za-z/!?]|{_REFERENCE}"
 
 def strip_markup(texts: pl.Series) -> pl.Series:
     """Take HTML out of `texts`: tags, comments, scripts, styles; block elements end lines; references are decoded."""
-    pages = texts.str.contains(_PAGE).arg_true()
+    pages = texts.str.contains(PAGE).arg_true()
     if len(pages):
         texts = replaced(texts, pages, pl.Series([page_text(page) for page in texts.gather(pages)], dtype=pl.String))
     texts = (
@@ -88,19 +80,7 @@ def replaced(series: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series
     return series.clone().scatter(rows, values)
 
 
-_PREFORMATTED = re.compile(r"<(?:pre|textarea)[\s>]", re.IGNORECASE)
-_PAGE_BLOCK = re.compile(rf"</?(?:{_BLOCKS})\b", re.IGNORECASE)
 _REFERENCES = re.compile(_REFERENCE)
-
-
-def page_text(page: str) -> str:
-    """What a browser shows of an HTML page, a line per block element."""
-    if not _PREFORMATTED.search(page):
-        page = re.sub(rf"{_SPACE}+", " ", page)  # to a browser, a line break in the source is a blank
-    tree = LexborHTMLParser(_PAGE_BLOCK.sub(r"\n\g<0>", page))
-    tree.strip_tags([*_UNREAD.split("|"), "noscript", "iframe", "noframes"], recursive=True)
-    root = tree.root
-    return root.text(deep=True, separator="") if root else ""
 
 
 def _decode(text: str) -> str:

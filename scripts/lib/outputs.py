@@ -1,10 +1,16 @@
 """Outputs that are complete or absent: written under a temporary name, then renamed."""
 
+import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from lib.errors import UserError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -16,6 +22,8 @@ def new_file(target: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, target)
+    except Exception as error:
+        raise _explained(error, target) from None
     finally:
         _remove(partial)
 
@@ -31,8 +39,31 @@ def new_directory(target: Path) -> Iterator[Path]:
         _make_readable(partial)
         _remove(target)
         os.rename(partial, target)
+    except Exception as error:
+        raise _explained(error, target) from None
     finally:
         _remove(partial)
+
+
+@contextmanager
+def scratch_directory(path: Path) -> Iterator[Path]:
+    """An empty directory for the length of a block; what an interrupted run left there is removed first."""
+    _remove(path)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _explained(error: Exception, target: Path) -> Exception:
+    """A UserError if writing failed for want of room; else the error itself. Libraries may tell the number only."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
+        number = int(found[1])
+    if number not in _NO_ROOM:
+        return error
+    return UserError(f"cannot write {target}: {os.strerror(number)}; make room and run again, nothing is half-written")
 
 
 def _make_readable(directory: Path) -> None:

@@ -1,32 +1,37 @@
-"""Documents out of files: text, HTML, JSONL, JSON, CSV, TSV, Parquet; plain or compressed; in whatever encoding.
+"""Documents out of files: text, HTML, manual pages, MediaWiki dumps, JSONL, JSON, CSV, TSV, Parquet.
 
-Everything is read once, from front to back, in pieces; only formats in which a file is one document (txt, html) hold
-a whole file in memory.
+Plain or compressed, in whatever encoding.
+
+Everything is read once, from front to back, in pieces; no more than one document is held in memory, and of one that is
+longer than the settings allow only the beginning.
 """
 
-import bz2
 import csv
-import gzip
 import json
-import lzma
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import ijson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lib import compression
+from lib.bounded import EXCERPT_CHARACTERS, Collector, TooLong, utf8_length
+from lib.checksums import sha256_file
 from lib.decoding import Decoder
 from lib.errors import UserError
+from lib.json_records import JsonError, json_records
+from lib.man import man_text
+from lib.mediawiki import articles
+from lib.pages import is_page
 from lib.settings.base import nearest_name
+from lib.settings.corpus import ReadingSettings
 
-BLOCK_BYTES = 1 << 20
-PARQUET_ROWS = 1_000
+PARQUET_BATCH_BYTES = 1 << 24
+PARQUET_BATCH_ROWS = 1_000
 DEFAULT_FIELD = "text"
 ENDINGS = {
     ".txt": "txt",
@@ -35,6 +40,7 @@ ENDINGS = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".man": "man",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
@@ -42,23 +48,45 @@ ENDINGS = {
     ".tsv": "tsv",
     ".parquet": "parquet",
 }
+_MANUAL = re.compile(r"(?:^|/)man[0-9][^/]*/[^/]+\.[0-9][^./]*$")  # man1/tar.1; a log may end in .1, too
+
+_DUMP = re.compile("wiki|pages-articles|pages-meta")  # XML may be anything
 
 
 @dataclass
 class Seen:
-    """What reading found out about the bytes."""
+    """What reading found out about a file."""
 
-    encodings: Counter[str] = field(default_factory=Counter)
-    """Files by encoding."""
+    encoding: str = ""
     undecodable_bytes: int = 0
     """Bytes that stand for no character; each run of them is read as one U+FFFD."""
+    sha256: str = ""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Entries that are no documents, by the reason."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record that cannot be read or is too long."""
+
+    position: str
+    """Where in the file: `line 3`, `record 5`."""
+    reason: str
+    text: str
+    """Its first characters."""
+    kind: str = "broken"
+    """`broken`, `too long`, or `no text`, for counts."""
 
 
 def format_of(name: str | Path) -> str | None:
     """The format that a file's name tells, below an ending for compression; None when it tells none."""
     path = Path(name)
-    if path.suffix.lower() in (".gz", ".bz2", ".xz", ".zst"):
+    if path.suffix.lower() in compression.ENDINGS:
         path = path.with_suffix("")
+    if _MANUAL.search(path.as_posix()):
+        return "man"
+    if path.suffix.lower() == ".xml" and _DUMP.search(path.name.lower()):
+        return "mediawiki"
     return ENDINGS.get(path.suffix.lower())
 
 
@@ -71,121 +99,313 @@ def check_format(name: str) -> None:
         )
 
 
-def read_documents(path: Path, file_format: str, text_field: str, seen: Seen) -> Iterator[str]:
-    """The documents of one file in order; fills `seen` on the way.
+def read_documents(
+    path: Path, file_format: str, text_field: str, seen: Seen, settings: ReadingSettings
+) -> Iterator[str | Broken]:
+    """The documents of one file in order, and the records that cannot be read; fills `seen` on the way.
 
-    `text_field` names the field of records that holds the text ("" for the default one). Raises UserError with
-    file and line or record for whatever cannot be read.
+    `text_field` names the field of records that holds the text ("" for the default one); see `text_of`. An empty file
+    has no documents. Raises UserError with file and line or record when the file as a whole cannot be read, and for
+    any broken record if the settings say so.
     """
     check_format(file_format)
-    return READERS[file_format](path, text_field or DEFAULT_FIELD, seen)
+    documents = READERS[file_format](_File(path, seen, settings), text_field or DEFAULT_FIELD)
+    if settings.on_broken_record == "quarantine":
+        return documents
+
+    def stopping_at_broken(document: str | Broken) -> str | Broken:
+        if isinstance(document, Broken):
+            raise UserError(
+                f"{path}, {document.position}: {document.reason}; mend it, or set corpus.on_broken_record to quarantine"
+            )
+        return document
+
+    return map(stopping_at_broken, documents)
 
 
-def _read_whole(path: Path, _: str, seen: Seen) -> Iterator[str]:
+@dataclass(frozen=True)
+class _File:
+    """A file on its way to a reader."""
+
+    path: Path
+    seen: Seen
+    settings: ReadingSettings
+
+    def pieces(self) -> Iterator[str]:
+        """Its text, unpacked and decoded."""
+        decoder = Decoder()
+        blocks = compression.unpacked_blocks(
+            self.path,
+            self.settings.maximum_expansion,
+            self.settings.maximum_unpacked_bytes,
+            lambda sha256: setattr(self.seen, "sha256", sha256),
+        )
+        for block in blocks:
+            yield decoder.decode(block)
+        yield decoder.finish()
+        self.seen.encoding = decoder.encoding
+        self.seen.undecodable_bytes += decoder.undecodable_bytes
+
+    def whole(self) -> str | TooLong:
+        """All of its text."""
+        collector = Collector(self.settings.maximum_document_bytes)
+        for piece in self.pieces():
+            collector.add(piece)
+        return collector.take()
+
+    def lines(self) -> Iterator[str | TooLong]:
+        """Lines with their line breaks."""
+        limit = self.settings.maximum_document_bytes
+        collector = Collector(limit)
+        for piece in self.pieces():
+            first, *others = piece.split("\n")
+            if others:
+                collector.add(first + "\n")
+                yield collector.take()
+                *ended, first = others
+                for line in ended:
+                    if len(line) >= limit / 4:  # a character takes at most four bytes
+                        collector.add(line + "\n")
+                        yield collector.take()
+                    else:
+                        yield line + "\n"
+            collector.add(first)
+        last = collector.take()
+        if last:
+            yield last
+
+    def too_long(self, position: str, document: TooLong) -> Broken:
+        """What becomes of a document that exceeds the limit."""
+        limit = self.settings.maximum_document_bytes
+        reason = f"{document.bytes:,} bytes, more than corpus.maximum_document_bytes ({limit:,})"
+        return Broken(position, reason, document.start, "too long")
+
+    def checked(self, position: str, text: str) -> str | Broken:
+        """`text`, unless it exceeds the limit."""
+        if len(text) > self.settings.maximum_document_bytes / 4:
+            length = utf8_length(text)
+            if length > self.settings.maximum_document_bytes:
+                return self.too_long(position, TooLong(text[:EXCERPT_CHARACTERS], length))
+        return text
+
+
+def _read_whole(file: _File, _: str) -> Iterator[str | Broken]:
     """The file is one document."""
-    yield "".join(_decoded(path, seen))
+    text = file.whole()
+    if isinstance(text, TooLong):
+        yield file.too_long("line 1", text)
+    elif text:
+        yield text
 
 
-def _read_lines(path: Path, _: str, seen: Seen) -> Iterator[str]:
+def _read_html(file: _File, _: str) -> Iterator[str | Broken]:
+    """The file is a page. Its main text is taken by the cleaning step strip_html, in parallel."""
+    for text in _read_whole(file, ""):
+        is_bare = isinstance(text, str) and not is_page(text)
+        yield f"<!doctype html>\n{text}" if is_bare else text
+
+
+def _read_man(file: _File, _: str) -> Iterator[str | Broken]:
+    """The file is a manual page."""
+    for text in _read_whole(file, ""):
+        if isinstance(text, Broken):
+            yield text
+        elif text.startswith(".so "):
+            file.seen.left_out["references to another manual page"] += 1
+        else:
+            yield man_text(text)
+
+
+def _read_lines(file: _File, _: str) -> Iterator[str | Broken]:
     """Every line that is not blank is a document."""
-    for line in _lines(path, seen):
-        if line.strip():
+    for number, line in enumerate(file.lines(), 1):
+        if isinstance(line, TooLong):
+            yield file.too_long(f"line {number}", line)
+        elif line.strip():
             yield line.rstrip("\r\n")
 
 
-def _read_paragraphs(path: Path, _: str, seen: Seen) -> Iterator[str]:
+def _read_paragraphs(file: _File, _: str) -> Iterator[str | Broken]:
     """Every run of lines between blank lines is a document."""
-    block: list[str] = []
-    for line in _lines(path, seen):
-        if line.strip():
-            block.append(line)
-        elif block:
-            yield "".join(block).rstrip("\r\n")
-            block = []
-    if block:
-        yield "".join(block).rstrip("\r\n")
+    block = Collector(file.settings.maximum_document_bytes)
+    first = 0
+
+    def taken() -> str | Broken:
+        text = block.take()
+        return file.too_long(f"line {first}", text) if isinstance(text, TooLong) else text.rstrip("\r\n")
+
+    for number, line in enumerate(file.lines(), 1):
+        if isinstance(line, TooLong):
+            yield file.too_long(f"line {number}", line)
+        elif line.strip():
+            first = first or number
+            block.add(line)
+        elif first:
+            yield taken()
+            first = 0
+    if first:
+        yield taken()
 
 
-def _read_jsonl(path: Path, text_field: str, seen: Seen) -> Iterator[str]:
+def _read_jsonl(file: _File, text_field: str) -> Iterator[str | Broken]:
     """Every line is a JSON object with the field, or a string."""
-    for number, line in enumerate(_lines(path, seen), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"{where}: broken JSON ({error.msg}, column {error.colno}); mend or remove the line"
-            ) from None
-        yield _text_of(record, text_field, where, seen)
+    # Here and below, nothing holds on to a record whose text is passed on, since it may be tens of megabytes.
+    number = 0
+    for line in file.lines():  # `enumerate` would hold on to it
+        number += 1  # noqa: SIM113
+        if isinstance(line, TooLong):
+            yield file.too_long(f"line {number}", line)
+        elif not line.isspace():
+            document = [_parsed(line, text_field, f"line {number}", file.seen)]
+            del line
+            yield document.pop()
 
 
-def _read_json(path: Path, text_field: str, seen: Seen) -> Iterator[str]:
-    """The file is a list of objects with the field, or of strings. Read record by record: the list may be large."""
-    file = _Utf8(_decoded(path, seen))
-    start = file.peek()
-    if start != b"[":
-        hint = "; for one object a line, set the format to jsonl" if start == b"{" else ""
-        raise UserError(f"{path}: not a JSON list of documents{hint}")
+def _read_json(file: _File, text_field: str) -> Iterator[str | Broken]:
+    """The file is a list of objects with the field, or of strings; or such objects one after another."""
     number = 0
     try:
-        for number, record in enumerate(ijson.items(file, "item", use_float=True), 1):
-            yield _text_of(record, text_field, f"{path}, record {number}", seen)
-    except ijson.JSONError as error:
-        reason = re.sub(r"\s+", " ", str(error).partition("\n")[0]).strip()
-        raise UserError(f"{path}: broken JSON after record {number} ({reason}); mend the file") from None
+        for record in json_records(file.pieces(), file.settings.maximum_document_bytes):
+            number += 1
+            position = f"record {number}"
+            if isinstance(record, TooLong):
+                yield file.too_long(position, record)
+            else:
+                document = [_parsed(record, text_field, position, file.seen)]
+                del record
+                yield document.pop()
+    except JsonError as error:
+        raise UserError(f"{file.path}: broken JSON after record {number}: {error}; mend the file") from None
 
 
-def _read_csv(path: Path, text_field: str, seen: Seen, delimiter: str = ",") -> Iterator[str]:
+def _parsed(source: str, text_field: str, position: str, seen: Seen) -> str | Broken:
+    """Text of a JSON record."""
+    try:
+        # Not strict: line breaks and tabs inside a string do no harm.
+        return text_of(json.loads(source, strict=False), text_field, seen)
+    except json.JSONDecodeError as error:
+        reason = f"broken JSON ({error.msg}, column {error.pos + 1})"
+    except _RecordError as error:
+        return Broken(position, str(error), source[:EXCERPT_CHARACTERS], "no text")
+    except (RecursionError, ValueError) as error:  # nested very deeply; a number of thousands of digits
+        reason = str(error)
+    return Broken(position, reason, source[:EXCERPT_CHARACTERS])
+
+
+def _read_csv(file: _File, text_field: str, delimiter: str = ",") -> Iterator[str | Broken]:
     """A header line, then records. Fields with quotation marks, delimiters or line breaks are quoted."""
-    csv.field_size_limit(2**31 - 1)
+    path = file.path
+    csv.field_size_limit(file.settings.maximum_document_bytes)
+
+    def lines() -> Iterator[str]:
+        for line in file.lines():
+            if isinstance(line, TooLong):
+                raise csv.Error(f"a line of {line.bytes:,} bytes, more than corpus.maximum_document_bytes")
+            yield line
+
     # Strict, since the csv module otherwise swallows whole rows after a stray quotation mark.
-    rows = csv.reader(_lines(path, seen), delimiter=delimiter, strict=True)
-    try:
-        header = next(rows, [])
-        if text_field not in header:
-            raise UserError(f"{path}, line 1: no column {text_field!r}; {_name_fields(header)}")
-        column = header.index(text_field)
-        for row in rows:
-            if row and len(row) <= column:
-                raise UserError(
-                    f"{path}, line {rows.line_num}: {len(row)} cells, too few to reach column {text_field!r}"
-                )
-            if row:
-                yield row[column]
-    except csv.Error as error:
-        raise UserError(
-            f"{path}, line {rows.line_num}: broken record ({error}); a field that begins with a quotation mark must be "
-            "quoted as a whole"
-        ) from None
+    rows = csv.reader(lines(), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reason = str(error)
+            # A quotation mark that nothing closes: nobody can say how many records it has swallowed.
+            if "expected after" not in reason or not header:
+                hint = "is a quotation mark not closed?"
+                raise UserError(f"{path}, line {rows.line_num}: broken record ({reason}); {hint}") from None
+            quoted = "a field that begins with a quotation mark must be quoted as a whole"
+            yield Broken(f"line {rows.line_num}", f"{reason}; {quoted}", "")
+            continue
+        if not row:
+            continue
+        if not header:
+            header = row
+            columns = [names[0] for names in _field_paths(text_field, header)]
+            for name in columns:
+                if name not in header:
+                    raise UserError(f"{path}, line {rows.line_num}: no column {name!r}; {_name_fields(header)}")
+            cells = [header.index(name) for name in columns]
+        elif len(row) <= max(cells):
+            reason = f"{len(row)} cells, too few to reach column {header[max(cells)]!r}"
+            yield Broken(f"line {rows.line_num}", reason, delimiter.join(row)[:EXCERPT_CHARACTERS])
+        else:
+            yield file.checked(f"line {rows.line_num}", "\n".join(row[cell] for cell in cells))
 
 
-def _read_tsv(path: Path, text_field: str, seen: Seen) -> Iterator[str]:
+def _read_tsv(file: _File, text_field: str) -> Iterator[str | Broken]:
     """As CSV, with tabs."""
-    return _read_csv(path, text_field, seen, delimiter="\t")
+    return _read_csv(file, text_field, delimiter="\t")
 
 
-def _read_parquet(path: Path, text_field: str, seen: Seen) -> Iterator[str]:
+def _read_mediawiki(file: _File, _: str) -> Iterator[str | Broken]:
+    """Every article of a dump is a document: its title, then its text."""
+    limit = file.settings.maximum_document_bytes
+    for number, (title, text, too_long) in enumerate(
+        articles(file.pieces(), str(file.path), limit, file.seen.left_out), 1
+    ):
+        position = f"article {number} ({title})"
+        yield file.too_long(position, TooLong(text, too_long)) if too_long else file.checked(position, text)
+
+
+def _read_parquet(file: _File, text_field: str) -> Iterator[str | Broken]:
     """Every row is a document."""
+    path, seen = file.path, file.seen
+    if not path.stat().st_size:
+        return
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
+        # Without buffering ahead, a page is read at a time; else, a whole row group.
+        table = pq.ParquetFile(path, pre_buffer=False, buffer_size=compression.BLOCK_BYTES)
+    except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
-    with file:
-        if text_field not in file.schema_arrow.names:
-            raise UserError(f"{path}: no column {text_field!r}; {_name_fields(file.schema_arrow.names)}")
-        seen.encodings["utf-8"] += 1
+    with table:
+        names = table.schema_arrow.names
+        columns = list(dict.fromkeys(keys[0] for keys in _field_paths(text_field, names)))
+        for column in columns:
+            if column not in names:
+                raise UserError(f"{path}: no column {column!r}; {_name_fields(names)}")
+        seen.encoding = "utf-8"
         number = 0
-        for batch in file.iter_batches(batch_size=PARQUET_ROWS, columns=[text_field]):
-            for value in batch.column(0).to_pylist():
-                number += 1
-                yield _text_of(value, text_field, f"{path}, record {number}", seen)
+        allowed = max(compression.FREE_BYTES, file.settings.maximum_expansion * path.stat().st_size)
+        try:
+            for batch in table.iter_batches(batch_size=_batch_rows(table.metadata), columns=columns):
+                allowed -= batch.nbytes
+                if allowed < 0:
+                    raise UserError(
+                        f"{path} ({path.stat().st_size:,} bytes) unpacks to more than corpus.maximum_expansion allows"
+                    )
+                for row in range(len(batch)):
+                    number += 1
+                    position = f"record {number}"
+                    try:
+                        (record,) = batch.slice(row, 1).to_pylist()
+                        yield file.checked(position, text_of(record, text_field, seen))
+                    except UnicodeDecodeError as error:
+                        yield Broken(position, f"no UTF-8 ({error.reason})", "")
+                    except _RecordError as error:
+                        yield Broken(position, str(error), str(record)[:EXCERPT_CHARACTERS], "no text")
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} cannot be read after record {number}: {reason}; fetch it again") from None
+    seen.sha256 = sha256_file(path)
 
 
-READERS: dict[str, Callable[[Path, str, Seen], Iterator[str]]] = {
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """Rows that are about PARQUET_BATCH_BYTES together, in the row group with the longest ones."""
+    longest = 1
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        longest = max(longest, group.total_byte_size // max(group.num_rows, 1))
+    return max(1, min(PARQUET_BATCH_ROWS, PARQUET_BATCH_BYTES // longest))
+
+
+READERS: dict[str, Callable[[_File, str], Iterator[str | Broken]]] = {
     "txt": _read_whole,
-    "html": _read_whole,
+    "html": _read_html,
+    "man": _read_man,
     "lines": _read_lines,
     "paragraphs": _read_paragraphs,
     "jsonl": _read_jsonl,
@@ -193,100 +413,66 @@ READERS: dict[str, Callable[[Path, str, Seen], Iterator[str]]] = {
     "csv": _read_csv,
     "tsv": _read_tsv,
     "parquet": _read_parquet,
+    "mediawiki": _read_mediawiki,
 }
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them (`"\ud800"`), but they are no characters
 
 
-def _text_of(record: Any, text_field: str, where: str, seen: Seen) -> str:
-    """Text of a record, a string or a mapping with `text_field`. A null is an empty text."""
+class _RecordError(Exception):
+    """Why a record has no text."""
+
+
+def text_of(record: Any, text_field: str, seen: Seen) -> str:
+    """Text of a record: a string, or a mapping with `text_field`.
+
+    The field may lie deeper (`meta.body`), and several fields may be named (`title, body`); a field may hold a list of
+    strings. Each stands on lines of its own. A null is an empty text.
+    """
     if isinstance(record, dict):
-        if text_field not in record:
-            raise UserError(f"{where}: no field {text_field!r}; {_name_fields(list(record))}")
-        record = record[text_field]
-    if record is None:
-        return ""
-    if not isinstance(record, str):
-        raise UserError(f"{where}: {text_field!r} must be a string, not {type(record).__name__}")
-    text, lone = _LONE_SURROGATE.subn("\ufffd", record)
+        found = [_value(record, keys) for keys in _field_paths(text_field, record)]
+        texts = [_joined(value, text_field) for value in found]
+        text = "\n".join(part for part in texts if part) if len(texts) > 1 else texts[0]
+    else:
+        text = _joined(record if isinstance(record, str | None) else _no_text(record, text_field), text_field)
+    text, lone = _LONE_SURROGATE.subn("\ufffd", text)
     seen.undecodable_bytes += lone
     return text
 
 
+def _field_paths(text_field: str, names: Any) -> list[list[str]]:
+    """The keys that lead to each of the named fields. A name that is a key as it stands is that key."""
+    if text_field in names:
+        return [[text_field]]
+    fields = [name.strip() for name in text_field.split(",")]
+    return [[name] if name in names else name.split(".") for name in fields if name]
+
+
+def _value(record: Any, keys: list[str]) -> Any:
+    for at, key in enumerate(keys):
+        if isinstance(record, list):
+            return [_value(one, keys[at:]) for one in record]
+        if not isinstance(record, dict) or key not in record:
+            fields = list(record) if isinstance(record, dict) else []
+            raise _RecordError(f"no field {'.'.join(keys)!r}; {_name_fields(fields)}")
+        record = record[key]
+    return record
+
+
+def _joined(value: Any, text_field: str) -> str:
+    """A text, or lines of text."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "\n".join(_joined(one, text_field) for one in value)
+    return value if isinstance(value, str) else _no_text(value, text_field)
+
+
+def _no_text(value: Any, text_field: str) -> str:
+    raise _RecordError(f"{text_field!r} must be a string or a list of strings, not {type(value).__name__}")
+
+
 def _name_fields(fields: list[str]) -> str:
     """What to tell a user who named a field that is not there."""
-    found = ", ".join(fields) or "none"
+    found = ", ".join(fields[:20]) or "none"
     return f"found: {found}; name the one with the text in the sheet's column text_field"
-
-
-def _lines(path: Path, seen: Seen) -> Iterator[str]:
-    """Lines with their line breaks."""
-    pieces: list[str] = []
-    for text in _decoded(path, seen):
-        *ended, rest = text.split("\n")
-        for line in ended:
-            yield "".join((*pieces, line, "\n"))
-            pieces.clear()
-        pieces.append(rest)
-    if last := "".join(pieces):
-        yield last
-
-
-def _decoded(path: Path, seen: Seen) -> Iterator[str]:
-    """Text of a file, in pieces."""
-    decoder = Decoder()
-    for block in _blocks(path):
-        yield decoder.decode(block)
-    yield decoder.finish()
-    seen.encodings[decoder.encoding] += 1
-    seen.undecodable_bytes += decoder.undecodable_bytes
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    """Bytes of a file, unpacked."""
-    try:
-        with _open(path) as file:
-            while block := file.read(BLOCK_BYTES):
-                yield block
-    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-
-
-def _open(path: Path) -> BinaryIO | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
-    """Open for reading; compression is told by the first bytes, since a download may have lost its name."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"\x1f\x8b"):
-        return gzip.open(path)
-    if start.startswith(b"BZh"):
-        return bz2.open(path)
-    if start.startswith(b"\xfd7zXZ\x00"):
-        return lzma.open(path)
-    if start.startswith(b"\x28\xb5\x2f\xfd"):
-        raise UserError(f"{path} is compressed with Zstandard, which is not supported; unpack it or use gz, bz2 or xz")
-    return path.open("rb")
-
-
-class _Utf8:
-    """A binary file of UTF-8 over pieces of text, as ijson wants it."""
-
-    def __init__(self, texts: Iterator[str]) -> None:
-        self._texts = texts
-        self._buffer = b""
-
-    def peek(self) -> bytes:
-        """The first byte that is not white space; b"" when there is none."""
-        while not self._buffer.strip() and self._fill():
-            pass
-        return self._buffer.lstrip()[:1]
-
-    def read(self, size: int) -> bytes:
-        while len(self._buffer) < size and self._fill():
-            pass
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
-
-    def _fill(self) -> bool:
-        text = next(self._texts, None)
-        self._buffer += (text or "").encode()
-        return text is not None

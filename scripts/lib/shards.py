@@ -1,6 +1,7 @@
 """Parquet shards of documents: dealing documents into many files, writing one, and telling what is in them."""
 
 import resource
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +15,16 @@ from lib.checksums import sha256_file
 from lib.errors import UserError
 from lib.outputs import new_file
 
-BUFFER_CHARACTERS = 1 << 25  # held in memory, over all shards, before they are written
+BUFFER_BYTES = 1 << 26  # held in memory, over all shards, before they are written; no row group is larger than this
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
+
+Counts = dict[str, dict[str, Any]]
+"""By rule or split: documents, characters, and what else is known."""
+
+
+def document_id(source: str, number: int) -> str:
+    """Id of the document that was read as number `number` (from 0) of its source."""
+    return f"{source}:{number:08d}"
 
 
 def shard_name(number: int) -> str:
@@ -38,7 +47,12 @@ def deal(texts: Iterable[str], source: str, paths: list[Path]) -> Iterator[tuple
     documents = characters = buffered = 0
     buffers: list[list[tuple[str, str]]] = [[] for _ in paths]
     with ExitStack() as stack:
-        writers = [stack.enter_context(pq.ParquetWriter(path, SCHEMA, compression="zstd")) for path in paths]
+        writers = [
+            stack.enter_context(
+                pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=False, write_statistics=["id"])
+            )
+            for path in paths
+        ]
 
         def flush() -> None:
             for writer, buffer in zip(writers, buffers, strict=True):
@@ -48,11 +62,12 @@ def deal(texts: Iterable[str], source: str, paths: list[Path]) -> Iterator[tuple
                     buffer.clear()
 
         for text in texts:
-            buffers[documents % len(paths)].append((f"{source}:{documents:08d}", text))
+            buffers[documents % len(paths)].append((document_id(source, documents), text))
             documents += 1
             characters += len(text)
-            buffered += len(text) + 100  # an id and two objects weigh something, too
-            if buffered >= BUFFER_CHARACTERS:
+            buffered += sys.getsizeof(text) + 100  # the id and the list weigh something, too
+            del text  # the next one is read while this name would hold it
+            if buffered >= BUFFER_BYTES:
                 flush()
                 buffered = 0
                 yield documents, characters
@@ -66,14 +81,16 @@ def write_shard(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(partial, compression="zstd", compression_level=3)
 
 
-def describe_shard(frame: pl.DataFrame, path: Path) -> dict[str, Any]:
-    """What a manifest says about a shard that holds `frame`: documents, characters, bytes, sha256."""
-    return {
-        "documents": len(frame),
-        "characters": count_characters(frame["text"]),
-        "bytes": path.stat().st_size,
-        "sha256": sha256_file(path),
-    }
+def add(counts: Counts, name: str, frame: pl.DataFrame) -> None:
+    """Add the number of documents in `frame`, and of characters in them, to `counts[name]`."""
+    entry = counts.setdefault(name, {"documents": 0, "characters": 0})
+    entry["documents"] += len(frame)
+    entry["characters"] += count_characters(frame["text"])
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a manifest says about a file: bytes, sha256."""
+    return {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
 
 
 def count_characters(texts: pl.Series) -> int:

@@ -4,11 +4,14 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lib.errors import UserError
 from lib.settings.base import nearest_name
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MAX_WEIGHT = 100
+NUMBERS = ("weight", "max_characters")  # columns that do not hold text
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class Source:
     """For records: the field that holds the text."""
     license: str = ""
     """Licence of the source, copied into the data card."""
+    weight: float = 1.0
+    """How often its training documents are taken, on average."""
+    max_characters: int | None = None
+    """Most characters of training text that are taken from it; all when None."""
 
 
 def read_sheet(path: Path) -> dict[str, Source]:
@@ -59,14 +66,32 @@ def read_sheet(path: Path) -> dict[str, Source]:
         where = f"{path}, line {number}"
         if len(row) > len(header):
             raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
-        values = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        values: dict[str, Any] = {column: cell for column, cell in cells.items() if column not in NUMBERS}
         if not NAME_PATTERN.fullmatch(values.get("name", "")):
             raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
         if not values.get("uri"):
             raise UserError(f"{where}: uri is empty")
         if values["name"] in sources:
             raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
-        sources[values["name"]] = Source(**values)
+        sources[values["name"]] = Source(**values, **_numbers(cells, where))
     if not sources:
         raise UserError(f"{path}: no source; add at least one row")
     return sources
+
+
+def _numbers(cells: dict[str, str], where: str) -> dict[str, Any]:
+    """The columns that hold numbers; an empty cell stands for the default."""
+    numbers: dict[str, Any] = {}
+    if weight := cells.get("weight"):
+        try:
+            numbers["weight"] = float(weight)
+        except ValueError:
+            numbers["weight"] = 0.0
+        if not 0 < numbers["weight"] <= MAX_WEIGHT:
+            raise UserError(f"{where}: weight {weight!r} must be a number above 0 and at most {MAX_WEIGHT}")
+    if cap := cells.get("max_characters"):
+        if not re.fullmatch(r"[1-9][0-9]*", cap):
+            raise UserError(f"{where}: max_characters {cap!r} must be a whole number above 0")
+        numbers["max_characters"] = int(cap)
+    return numbers

@@ -1,23 +1,40 @@
 import json
+import random
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import clean
 import corpus
+import decontaminate
 import deduplicate
 import fetch
+import held_out
+import mix
 import pandas as pd
 import polars as pl
 import pytest
+import signatures
 import split
 
 from lib.checksums import sha256_file
 from lib.corpus import texts
 from lib.errors import UserError
+from lib.settings.base import to_json
+from lib.settings.corpus import (
+    CleaningSettings,
+    CorpusSettings,
+    DecontaminationSettings,
+    DeduplicationSettings,
+    ReadingSettings,
+    SignatureSettings,
+    SplitSettings,
+)
 
 PARAGRAPHS = [f"这是第{number}段文字，<b>内容</b>各不相同。" for number in range(60)]
+PROSE = "".join(random.Random(1).choices([chr(0x4E00 + code) for code in range(3000)], k=2100))
 
 
 class Run:
@@ -28,29 +45,70 @@ class Run:
         self.monkeypatch = monkeypatch
 
     def __call__(self, sources: dict[str, str], shards: int = 2, **settings: Any) -> Path:
-        settings = {"minimum_length": 10, "validation_fraction": 0.2} | settings
-        cleaning = {key: value for key, value in settings.items() if key != "validation_fraction"}
-        rows = [{"name": name, "uri": uri, "license": "CC0-1.0"} for name, uri in sources.items()]
-        output = self.directory / "manifest.json"
+        """`settings` may hold `rows`, more columns of the sheet by the name of the source."""
+        more = settings.pop("rows", {})
+        everything = CorpusSettings(**({"minimum_length": 10, "validation_fraction": 0.2, "shards": shards} | settings))
+        rows = [{"name": name, "uri": uri, "license": "CC0-1.0"} | more.get(name, {}) for name, uri in sources.items()]
+        part = partial(to_json, everything)
         for row in rows:
-            self.program(fetch, output=f"raw/{row['name']}.json", source=row, shards=shards)
+            self.program(
+                fetch,
+                output=f"raw/{row['name']}.json",
+                settings=part(ReadingSettings),
+                source=row,
+                shards=shards,
+            )
             for shard in range(shards):
-                self.shard(clean, f"clean/{row['name']}/{shard:04d}.json", row["name"], shard, cleaning)
-        for index, name in enumerate(sources):
-            names = list(sources)[: index + 1]
+                path = f"{row['name']}/{shard:04d}"
+                self.shard(clean, f"clean/{path}.json", row["name"], shard, part(CleaningSettings))
+                self.program(
+                    signatures,
+                    output=f"signatures/{path}.parquet",
+                    settings=part(SignatureSettings),
+                    input=self.directory / f"clean/{path}.parquet",
+                )
+        for index, row in enumerate(rows):
+            name = row["name"]
             self.program(
                 deduplicate,
                 "--sources",
-                *names,
+                *list(sources)[: index + 1],
                 output=f"duplicates/{name}.parquet",
+                settings=part(DeduplicationSettings),
                 shards=shards,
                 directory=self.directory,
             )
             for shard in range(shards):
-                fraction = {"validation_fraction": settings["validation_fraction"]}
-                self.shard(split, f"split/{name}/{shard:04d}.json", name, shard, fraction, seed=1)
-        self.program(corpus, output="manifest.json", settings=settings | {"shards": shards}, seed=1, sources=rows)
-        return output
+                self.shard(split, f"split/{name}/{shard:04d}.json", name, shard, part(SplitSettings), seed=1)
+            cap = ["--max-characters", str(row["max_characters"])] if "max_characters" in row else []
+            self.program(
+                mix,
+                *cap,
+                output=f"mix/{name}.json",
+                settings=part(SplitSettings),
+                seed=1,
+                source=name,
+                shards=shards,
+                weight=row.get("weight", 1),
+                directory=self.directory,
+            )
+        self.program(
+            held_out,
+            "--sources",
+            *sources,
+            output="held_out/manifest.json",
+            settings=part(DecontaminationSettings),
+            shards=shards,
+            directory=self.directory,
+            downloads=self.directory,
+        )
+        for name in sources:
+            for shard in range(shards):
+                output = f"train/{name}/{shard:04d}.json"
+                values = part(DecontaminationSettings)
+                self.shard(decontaminate, output, name, shard, values, split=part(SplitSettings), seed=1)
+        self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sources=rows)
+        return self.directory / "manifest.json"
 
     def shard(self, program: ModuleType, output: str, source: str, shard: int, settings: Any, **more: Any) -> None:
         more |= {"settings": settings, "source": source, "shard": shard, "directory": self.directory}
@@ -85,8 +143,9 @@ def test_counts_and_manifest(run: Run, sources: dict[str, str]) -> None:
     assert table.loc[("news", "strip_html"), "documents_changed"] == 32
     assert table.loc[("news", "minimum_length"), "documents_dropped"] == 3
     assert table.loc[("news", "exact_duplicate"), "documents_dropped"] == 12
-    assert (table["documents_in"] - table["documents_dropped"] == table["documents_out"]).all()
-    lost = table["characters_removed"] + table["characters_dropped"]
+    less = table["documents_dropped"] - table["documents_added"]
+    assert (table["documents_in"] - less == table["documents_out"]).all()
+    lost = table["characters_removed"] + table["characters_dropped"] - table["characters_added"]
     assert (table["characters_in"] - lost == table["characters_out"]).all()
 
     content = json.loads(manifest.read_text(encoding="utf-8"))
@@ -117,6 +176,49 @@ def test_documents_do_not_depend_on_the_number_of_shards(run: Run, sources: dict
             pl.concat(map(pl.read_parquet, paths)).sort("id").write_ndjson(tmp_path / "sorted")
             written.append((tmp_path / "sorted").read_bytes())
     assert written[0:3] == written[3:6] == written[6:9]
+
+
+@pytest.fixture
+def dirty(tmp_path: Path) -> dict[str, str]:
+    """Two sources with near-duplicates in and across them, and passages that many documents share."""
+    windows = [PROSE[start : start + 100] for start in range(0, 2000, 40)]
+    lines = {
+        "books": [*PARAGRAPHS[:40], *windows[::2], *(f"{window}。书" for window in windows[:8:2])],
+        "news": [*PARAGRAPHS[30:], *windows[1::2], *(f"{window}，报" for window in windows[:12])],
+    }
+    for name, texts_ in lines.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, texts_)), encoding="utf-8")
+    return {name: f"{name}.jsonl" for name in lines}
+
+
+def test_mixed_and_decontaminated_text_does_not_depend_on_the_number_of_shards(
+    run: Run, dirty: dict[str, str], tmp_path: Path
+) -> None:
+    written: list[bytes] = []
+    rows = {"books": {"weight": 1.5}, "news": {"max_characters": 800}}
+    for shards, batch in ((1, 1 << 25), (4, 500)):
+        run.directory = tmp_path / str(shards)
+        run.monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
+        run(dirty, shards=shards, rows=rows, decontamination_ngram=30)
+        table = pd.read_csv(run.directory / "summary.tsv", sep="\t").set_index(["source", "rule"])
+        assert table.loc[("books", "repeat"), "documents_added"] > 5
+        assert table.loc[("news", "max_characters"), "documents_dropped"] > 5
+        assert table.loc[("news", "repeat"), "characters_out"] <= 800
+        assert table.groupby("rule")["documents_dropped"].sum()[["near_duplicate", "contaminated"]].min() >= 4
+        for name in ("train", "validation", "contaminated"):
+            paths = sorted(run.directory.glob(f"{name}/*/*.parquet"))
+            pl.concat(map(pl.read_parquet, paths)).sort("id").write_ndjson(tmp_path / "sorted")
+            written.append((tmp_path / "sorted").read_bytes())
+        written.append((run.directory / "summary.tsv").read_bytes())
+    assert written[0:4] == written[4:8]
+
+
+def test_no_training_document_shares_a_long_run_with_validation(run: Run, dirty: dict[str, str]) -> None:
+    manifest = run(dirty, decontamination_ngram=30)
+    train, validation = ([text for _, text in texts(manifest, name)] for name in ("train", "validation"))
+    runs = {text[place : place + 40] for text in validation for place in range(len(text) - 39)}
+    assert runs
+    assert not any(text[place : place + 40] in runs for text in train for place in range(len(text) - 39))
 
 
 def test_two_runs_write_the_same_bytes(run: Run, sources: dict[str, str], tmp_path: Path) -> None:

@@ -5,23 +5,32 @@ import deduplicate
 import polars as pl
 import pytest
 
+from lib.deduplication import text_hashes
+from lib.settings.corpus import SignatureSettings
+from lib.signatures import describe
+
+LONG = "日落西山红霞飞，战士打靶把营归。胸前红花映彩霞，愉快的歌声满天飞。歌声飞到北京去，听了心欢喜。"
+
 
 def test_looks_at_all_shards_of_the_sources_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shards = {
-        "books/0000": [("books:0", "x")],
-        "books/0001": [("books:1", "y")],
-        "news/0000": [("news:0", "y"), ("news:2", "z")],
-        "news/0001": [("news:1", "z")],
+        "books/0000": [("books:00000000", "x")],
+        "books/0001": [("books:00000001", "y"), ("books:00000003", LONG)],
+        "news/0000": [("news:00000000", "y"), ("news:00000002", "z")],
+        "news/0001": [("news:00000001", "z"), ("news:00000003", f"{LONG}完")],
     }
     for name, rows in shards.items():
-        path = tmp_path / "clean" / f"{name}.parquet"
+        path = tmp_path / "signatures" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pl.DataFrame(rows, schema=["id", "hash"], orient="row").with_columns(text=pl.lit("文")).write_parquet(path)
+        frame = pl.DataFrame(rows, schema=["id", "text"], orient="row")
+        describe(frame.with_columns(text_hashes(frame["text"])), SignatureSettings()).write_parquet(path)
     output = tmp_path / "duplicates" / "news.parquet"
     arguments = ["--sources", "books", "news", "--shards", "2", "--directory", str(tmp_path), "--output", str(output)]
-    monkeypatch.setattr(sys, "argv", ["deduplicate.py", *arguments])
+    monkeypatch.setattr(sys, "argv", ["deduplicate.py", "--settings", "{}", *arguments])
     deduplicate.main()
-    assert pl.read_parquet(output).rows(named=True) == [
-        {"id": "news:0", "duplicate_of": "books:1"},
-        {"id": "news:2", "duplicate_of": "news:1"},
+    assert pl.read_parquet(output).select("id", "duplicate_of", "rule").rows() == [
+        ("news:00000000", "books:00000001", "exact_duplicate"),
+        ("news:00000002", "news:00000001", "exact_duplicate"),
+        ("news:00000003", "books:00000003", "near_duplicate"),
     ]
+    assert list(output.parent.iterdir()) == [output]

@@ -1,5 +1,10 @@
+import bz2
+import gzip
 import hashlib
 import json
+import os
+import random
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +16,18 @@ import pytest
 from lib.errors import UserError
 
 
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shards: int = 2, **row: Any) -> Any:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shards: int = 2, settings: str = "{}", **row: Any) -> Any:
     output = tmp_path / "raw" / "news.json"
-    arguments = ["--source", json.dumps({"name": "news", **row}), "--shards", str(shards), "--output", str(output)]
+    arguments = [
+        "--settings",
+        settings,
+        "--source",
+        json.dumps({"name": "news", **row}),
+        "--shards",
+        str(shards),
+        "--output",
+        str(output),
+    ]
     monkeypatch.setattr(sys, "argv", ["fetch.py", *arguments, "--downloads", str(tmp_path / "downloads")])
     fetch.main()
     return json.loads(output.read_text(encoding="utf-8"))
@@ -23,20 +37,44 @@ def texts(tmp_path: Path) -> list[str]:
     return pl.read_parquet(tmp_path / "raw" / "news" / "*.parquet").sort("id")["text"].to_list()
 
 
+def table(tmp_path: Path, name: str) -> list[dict[str, Any]]:
+    return pl.read_parquet(tmp_path / name / "news.parquet").to_dicts()
+
+
+def published(folder: Path) -> dict[str, bytes]:
+    """All files that a run leaves behind, without what it read."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for name in ("raw", "files", "quarantine")
+        for path in sorted((folder / name).rglob("*"))
+        if path.is_file()
+    }
+
+
 def test_a_single_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.json"
     path.write_text('["甲乙", "丙"]', encoding="utf-8")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    row = {
+        **{"name": "a.json", "format": "json", "encoding": "utf-8", "bytes": path.stat().st_size, "sha256": sha256},
+        **{"documents": 2, "quarantined": 0, "undecodable_bytes": 0},
+    }
     assert run(tmp_path, monkeypatch, uri=str(path), sha256=sha256) == {
         "uri": str(path),
         "documents": 2,
         "characters": 3,
-        "files": [{"name": "a.json", "format": "json", "bytes": path.stat().st_size, "sha256": sha256}],
+        "number_of_files": 1,
+        "files": [row],
+        "number_of_ignored_files": 0,
         "ignored_files": [],
         "encodings": {"utf-8": 1},
         "undecodable_bytes": 0,
+        "quarantined": {},
+        "left_out": {},
     }
     assert texts(tmp_path) == ["甲乙", "丙"]
+    assert table(tmp_path, "files") == [row]
+    assert table(tmp_path, "quarantine") == []
     assert sorted(file.name for file in (tmp_path / "raw" / "news").iterdir()) == ["0000.parquet", "0001.parquet"]
 
 
@@ -53,6 +91,103 @@ def test_a_directory_of_mixed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert facts["ignored_files"] == ["notes.pdf"]
     assert facts["encodings"] == {"gb18030": 1, "utf-8": 2}
     assert facts["undecodable_bytes"] == 1
+    files = {row["name"]: (row["format"], row["encoding"], row["documents"]) for row in table(tmp_path, "files")}
+    assert files == {
+        "a.jsonl": ("jsonl", "utf-8", 2),
+        "b.txt": ("txt", "gb18030", 1),
+        "sub/c.csv": ("csv", "utf-8", 1),
+        "notes.pdf": (None, None, None),
+    }
+
+
+def test_broken_records_go_into_quarantine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_text('"甲"\n{"text"\n"乙"\n{"body": 1}\n', encoding="utf-8")
+    facts = run(tmp_path, monkeypatch, uri=str(tmp_path / "a.jsonl"))
+    assert texts(tmp_path) == ["甲", "乙"]
+    assert facts["quarantined"] == {"broken": 1, "no text": 1}
+    first, second = table(tmp_path, "quarantine")
+    assert (first["file"], first["position"], first["text"]) == ("a.jsonl", "line 2", '{"text"\n')
+    assert (second["position"], second["reason"][:15]) == ("line 4", "no field 'text'")
+    assert "2 records in quarantine; the first one: a.jsonl, line 2: broken JSON" in capsys.readouterr().out
+
+
+def test_a_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "<page><title>{}</title><ns>{}</ns><revision><text>{}</text></revision></page>"
+    texts_by_title = {"甲": (0, "'''甲'''是[[乙|天干]]。"), "讨论:甲": (1, "闲话"), "丙": (0, "#重定向 [[甲]]")}
+    pages = "".join(page.format(title, *rest) for title, rest in texts_by_title.items())
+    (tmp_path / "wiki.xml.bz2").write_bytes(bz2.compress(f"<mediawiki>{pages}</mediawiki>".encode()))
+    facts = run(tmp_path, monkeypatch, uri=str(tmp_path / "wiki.xml.bz2"))
+    assert texts(tmp_path) == ["甲\n甲是天干。"]
+    assert facts["left_out"] == {"other namespaces": 1, "redirects": 1}
+
+
+def test_many_small_files_and_one_large_file_shard_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(100):
+        (data / f"{number:03d}.txt").write_text(f"第{number:03d}篇", encoding="utf-8")
+    (tmp_path / "all.txt").write_text("\n".join(f"第{number:03d}篇" for number in range(100)), encoding="utf-8")
+    run(tmp_path, monkeypatch, shards=7, uri=str(data))
+    apart = published(tmp_path)
+    run(tmp_path, monkeypatch, shards=7, uri=str(tmp_path / "all.txt"), format="lines")
+    for number in range(7):
+        name = f"raw/news/{number:04d}.parquet"
+        assert apart[name] == published(tmp_path)[name]
+        assert len(pl.read_parquet(tmp_path / name)) in (14, 15)
+
+
+@pytest.fixture
+def poems(tmp_path: Path) -> Path:
+    path = tmp_path / "poems.jsonl"
+    # Random characters, so that they do not compress.
+    texts = ("".join(map(chr, random.Random(number).choices(range(0x4E00, 0x9FA5), k=2000))) for number in range(200))
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts) + "{\n", encoding="utf-8")
+    return path
+
+
+def fetch_program(poems: Path, folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the program as the rule does, after the Python statements `before`."""
+    program = Path(fetch.__file__)
+    start = f"import runpy, sys\n{before}\nsys.path.insert(0, {str(program.parent)!r})\n"
+    start += f"runpy.run_path({str(program)!r}, run_name='__main__')"
+    source = json.dumps({"name": "news", "uri": str(poems)})
+    arguments = ["--settings", "{}", "--source", source, "--shards", "3", "--output", str(folder / "raw" / "news.json")]
+    command = [sys.executable, "-c", start, *arguments, "--downloads", str(folder / "downloads")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def check_fault(result: subprocess.CompletedProcess[str], folder: Path, reason: str) -> None:
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: cannot write")
+    assert reason in line
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_limit_on_file_sizes_while_writing(poems: Path, tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    check_fault(fetch_program(poems, tmp_path / "faulty", limit), tmp_path / "faulty", "File too large")
+    assert fetch_program(poems, tmp_path / "faulty").returncode == 0
+    assert fetch_program(poems, tmp_path / "undisturbed").returncode == 0
+    assert published(tmp_path / "faulty") == published(tmp_path / "undisturbed")
+
+
+def test_a_full_disk_while_writing(poems: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root can mount a small disk")
+    try:
+        check_fault(fetch_program(poems, disk), disk, "No space left on device")
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        assert fetch_program(poems, disk).returncode == 0
+        assert fetch_program(poems, tmp_path / "undisturbed").returncode == 0
+        assert published(disk) == published(tmp_path / "undisturbed")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_the_format_of_the_sheet_holds_for_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +209,10 @@ def test_fewer_shards_leave_no_old_ones_behind(tmp_path: Path, monkeypatch: pyte
     [
         ({"uri": "a.dat"}, r"cannot tell the format from the name \(a.dat\); fill in the sheet's column format"),
         ({"uri": "a.dat", "format": "jsnol"}, "unknown format 'jsnol'"),
-        ({"uri": "b.jsonl"}, "b.jsonl, line 2: broken JSON"),
+        ({"uri": "b.jsonl", "settings": '{"on_broken_record": "stop"}'}, "b.jsonl, line 2: broken JSON"),
+        ({"uri": "b.jsonl", "text_field": "body"}, "no record can be read; the first one: b.jsonl, line 1: no field"),
+        ({"uri": "c.txt.gz"}, "c.txt.gz cannot be read to its end"),
+        ({"uri": "d"}, "d/gone.txt is a link to nothing"),
         ({"uri": "b.jsonl", "sha256": "0" * 64}, "sha256 is"),
         ({"uri": "none.txt"}, "none.txt does not exist"),
     ],
@@ -84,7 +222,11 @@ def test_nothing_is_written_when_something_is_wrong(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.dat").write_text("文", encoding="utf-8")
-    Path("b.jsonl").write_text('"一"\n{"text"\n', encoding="utf-8")
+    Path("b.jsonl").write_text('{"text": "一"}\n{"text"\n', encoding="utf-8")
+    Path("c.txt.gz").write_bytes(gzip.compress(b"text" * 1000)[:-9])
+    Path("d").mkdir()
+    Path("d/a.txt").write_text("文", encoding="utf-8")
+    Path("d/gone.txt").symlink_to("nothing")
     with pytest.raises(UserError, match=message):
         run(tmp_path, monkeypatch, **row)
-    assert not list(tmp_path.glob("raw/*"))
+    assert not published(tmp_path)

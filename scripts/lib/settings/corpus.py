@@ -1,23 +1,109 @@
 """Settings of the corpus stage."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from lib.settings.base import StageSettings
+
+Script = Literal[
+    "any", "Han", "Japanese", "Korean", "Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Bengali",
+    "Tamil", "Telugu", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Mongolian", "Ethiopic", "Georgian", "Armenian",
+]  # fmt: skip
+
+
+class ReadingSettings(StageSettings):
+    """How files are read."""
+
+    on_broken_record: Literal["quarantine", "stop"] = "quarantine"
+    """What becomes of records that cannot be read: they are kept aside and counted, or the run stops."""
+    maximum_document_bytes: int = Field(default=2**26, ge=1_000)
+    """Longer documents are put into quarantine. No more than a few times this much is held in memory."""
+    maximum_expansion: float = Field(default=200, ge=1)
+    """A compressed file that unpacks to more than this many times its size, and to over 256 MB, is refused."""
+    maximum_unpacked_bytes: int = Field(default=10**12, ge=1)
+    """A compressed file that unpacks to more than this is refused."""
 
 
 class CleaningSettings(StageSettings):
     """What happens to each document by itself."""
 
+    repair_mojibake: bool = True
+    """Decode text again that was decoded in the wrong encoding (UTF-8 read as Windows-1252, Latin-1 or GBK)."""
     strip_html: bool = True
     """Remove HTML tags, scripts and styles, and decode character references."""
-    unicode_form: bool = True
-    """Apply NFKC, except to Chinese punctuation, which keeps its full width."""
     strip_control: bool = True
     """Remove control, zero-width and other invisible characters."""
+    unicode_form: bool = True
+    """Apply NFKC, except to Chinese punctuation, which keeps its full width."""
+    chinese_variant: Literal["unchanged", "simplified", "traditional"] = "unchanged"
+    """Write all Chinese in one variant (OpenCC)."""
+    strip_pinyin: bool = True
+    """Remove readings in parentheses behind the character that they belong to, as in `訓(xùn)練`."""
     collapse_whitespace: bool = True
-    """Trim lines, fold runs of blanks, drop blank lines and blanks between Chinese characters."""
+    """Trim lines, fold runs of blanks, drop blank lines and blanks between single Chinese characters."""
+    collapse_punctuation: bool = True
+    """Fold three or more of one Chinese punctuation mark into one."""
+    strip_boilerplate: bool = True
+    """Drop lines that are nothing but navigation, copyright or calls to share and subscribe."""
+    mask_email: bool = True
+    """Replace e-mail addresses with `[EMAIL]`."""
+    mask_id_number: bool = True
+    """Replace Chinese identity numbers whose checksum is right with `[ID_NUMBER]`."""
+    mask_bank_card: bool = True
+    """Replace numbers of bank cards that pass Luhn's test with `[BANK_CARD]`."""
+    mask_phone: bool = True
+    """Replace Chinese mobile and landline numbers and international ones that begin with + with `[PHONE]`."""
+    mask_ip_address: bool = True
+    """Replace public IPv4 and IPv6 addresses with `[IP_ADDRESS]`."""
+    custom_rules: str | None = None
+    """Python file with cleaning functions of your own, which run after the steps above."""
     minimum_length: int = Field(default=100, ge=1)
     """Documents with fewer characters than this after cleaning are dropped."""
+    maximum_broken: float = Field(default=0.01, ge=0, le=1)
+    """Most of a document's characters that may stand for lost ones (U+FFFD, 锟斤拷, misread UTF-8)."""
+    target_script: Script = "Han"
+    """Script that the text should be in, or `any`."""
+    minimum_target_script: float = Field(default=0.3, ge=0, le=1)
+    """Least share of a document's letters that must be in the target script."""
+    maximum_symbols: float = Field(default=0.2, ge=0, le=1)
+    """Most of a document's visible characters that may be neither letters, digits nor punctuation."""
+    maximum_digits: float = Field(default=0.4, ge=0, le=1)
+    """Most of a document's visible characters that may be digits."""
+    maximum_repeated_characters: float = Field(default=0.2, ge=0, le=1)
+    """Most of a document's characters that may equal the one before."""
+    maximum_repeated_ngrams: float = Field(default=0.5, ge=0, le=1)
+    """Most of a document's runs of ten characters that may stand earlier in it, too."""
+    maximum_repeated_lines: float = Field(default=0.3, ge=0, le=1)
+    """Most of a document's lines that may repeat an earlier one, when it has at least ten."""
+    blocked_words: str | None = None
+    """UTF-8 file with words, one on each line, that count against a document."""
+    maximum_blocked_words: int = Field(default=2, ge=0)
+    """Most different blocked words that a document may hold."""
+    languages: list[str] = Field(default_factory=list)
+    """Languages (ISO 639 codes) that py3langid must find a document to be in; none: it is not asked."""
+    minimum_language: float = Field(default=0.5, ge=0, le=1)
+    """Least probability that a document is in one of `languages`."""
+
+
+class SignatureSettings(StageSettings):
+    """What documents are compared by."""
+
+    near_duplicate_ngram: int = Field(default=5, ge=1, le=64)
+    """Documents are compared by their runs of this many letters, digits or Chinese characters."""
+    near_duplicate_bands: int = Field(default=20, ge=1, le=64)
+    """Parts of a signature; documents that agree in one of them are compared. More find more pairs."""
+    near_duplicate_rows: int = Field(default=6, ge=1, le=32)
+    """Values in each part of a signature. More let fewer unlike documents through to the comparison."""
+
+
+class DeduplicationSettings(StageSettings):
+    """Which documents count as near-duplicates."""
+
+    near_duplicates: bool = True
+    """Remove near-duplicates, too; exact ones always go."""
+    near_duplicate_similarity: float = Field(default=0.7, gt=0, le=1)
+    """Documents whose n-grams are estimated to have at least this Jaccard similarity are near-duplicates."""
 
 
 class SplitSettings(StageSettings):
@@ -27,7 +113,22 @@ class SplitSettings(StageSettings):
     """Share of documents held out from training, chosen by a hash of their text."""
 
 
-class CorpusSettings(CleaningSettings, SplitSettings):
+class DecontaminationSettings(StageSettings):
+    """Which training documents go because they repeat what models are measured on."""
+
+    decontaminate: bool = True
+    """Remove training documents that share a long n-gram with validation text, instructions or benchmarks."""
+    decontamination_ngram: int = Field(default=50, ge=8, le=1000)
+    """Length of such an n-gram, in letters, digits or Chinese characters."""
+    decontaminate_instructions: bool = True
+    """Count the instruction sets among the texts that must not be repeated."""
+    benchmarks: list[str] = Field(default_factory=list)
+    """Files with benchmarks (text, JSON, JSONL, CSV, TSV or Parquet) that must not be repeated."""
+
+
+class CorpusSettings(
+    ReadingSettings, CleaningSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
+):
     sources: str = "config/corpus.tsv"
     """Sheet with one row per source of text."""
     shards: int = Field(default=4, ge=1, le=10_000)

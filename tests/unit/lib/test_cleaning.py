@@ -5,15 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.cleaning import MAX_ROUNDS, clean, clean_texts, is_kept_by_unicode_form, unicode_form
+from lib.cleaning import MAX_ROUNDS, clean, clean_texts, steps
+from lib.filters import RULES
+from lib.normalize import is_kept_by_unicode_form, unicode_form
 from lib.settings.corpus import CleaningSettings
 
 EVERYTHING = CleaningSettings()
-STEPS = ("strip_html", "strip_control", "unicode_form", "collapse_whitespace")
+SWITCHES = tuple(step.name for step in steps(EVERYTHING))
+ALWAYS_ON = [rule.name for rule in RULES if rule.is_on(EVERYTHING)]
 
 
 def only(step: str) -> CleaningSettings:
-    return CleaningSettings.model_validate({name: name == step for name in STEPS})
+    return CleaningSettings.model_validate({name: name == step for name in SWITCHES})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,6 @@ def only(step: str) -> CleaningSettings:
         "<!-- never closed",
         "<a href='never closed",
         "<https://example.invalid>",
-        "<mailto:a@b.org> <a@b.org>",
         "<|im_end|> <think> <unk>",
         "<?php echo 1 ?>",
         "AT&T, R&D; a&lt b",
@@ -132,13 +134,20 @@ FRAGMENTS = [
     "&amp;", "&#38;", "&#x3c;", "&nbsp;", "&#8203;", "&", "lt;", "amp;", ";", "<", ">", "/", "b", "p", "a", "<T>",
     "＜", "＞", "＆", "ｂ", "ｌｔ；", "中", "文", "，", " ", "\u3000", "\n", "\r", "\u2028", "\x00", "\x1c", "\u200b",
     "\u200c", "\u200d", "\ufeff", "\ue000", "²", "´", "…", "ﷺ", "\u0645", "👩", "e", "\u0301", "\u1100", "\u1161",
+    "訓(xùn)", "(", ")", "（", "yù", "！！", "？！", "。。", "……", "返回首页", " | ", "版权所有 © 2020", "鎴戜滑",
+    "浠婂", "澶╂", "ä½\xa0å¥½", "Ã©", "â€™", "漢", "发", "头", "@", "a@b.org", "13812345678", "1", "110105194912310",
+    "02X", "+44", "4111111111111111", "203.119.86.101", "2400:3200::1", ".", ":", "-", "[", "]", "锟斤拷", "\ufffd",
 ]
 # fmt: on
 texts = st.one_of(
     st.text(max_size=40),
     st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=2)), max_size=14).map("".join),
 )
-any_settings = st.builds(CleaningSettings, **dict.fromkeys(STEPS, st.booleans()))
+any_settings = st.builds(
+    CleaningSettings,
+    chinese_variant=st.sampled_from(["unchanged", "simplified", "traditional"]),
+    **dict.fromkeys(SWITCHES, st.booleans()),
+)
 
 
 @given(st.lists(texts, min_size=10, max_size=30), any_settings)
@@ -174,6 +183,23 @@ def test_markup_nested_without_end_takes_bounded_time() -> None:
     assert len(text) == 3 * (depth - MAX_ROUNDS)
 
 
+def test_placeholders_are_counted_by_kind() -> None:
+    text = "[EMAIL]：a@example.org，b@example.org，电话13812345678，再说一遍13812345678，不是 [PHONE]。"
+    counts = clean(pl.DataFrame({"id": ["a"], "text": [text]}), CleaningSettings(minimum_length=5)).counts
+    assert {rule: one.replacements for rule, one in counts.items() if one.replacements} == {
+        "mask_email": 2,
+        "mask_phone": 2,
+    }
+
+
+def test_a_dropped_document_is_kept_with_the_rule_and_what_it_measured() -> None:
+    text = "The library opened on Tuesday 图书馆"
+    dropped = clean(pl.DataFrame({"id": ["a"], "text": [text]}), CleaningSettings(minimum_length=5)).dropped
+    assert dropped.rows(named=True) == [
+        {"id": "a", "rule": "minimum_target_script", "value": pytest.approx(3 / 28), "text": text}
+    ]
+
+
 def test_counts_what_each_rule_did() -> None:
     documents = pl.DataFrame({"id": ["a", "b", "c"], "text": ["<b>五个字符长</b>", "  短  ", "没有改变的文字"]})
     before = documents.clone()
@@ -181,7 +207,7 @@ def test_counts_what_each_rule_did() -> None:
     assert documents.equals(before)
     assert cleaned.kept.rows() == [("a", "五个字符长"), ("c", "没有改变的文字")]
     assert cleaned.dropped.rows() == [("b", "minimum_length", 1.0, "短")]
-    assert list(cleaned.counts) == [*STEPS, "minimum_length"]
+    assert list(cleaned.counts) == [*SWITCHES, "minimum_length", *ALWAYS_ON]
     html, whitespace, length = (
         cleaned.counts[rule] for rule in ("strip_html", "collapse_whitespace", "minimum_length")
     )

@@ -22,6 +22,8 @@ def decode(data: bytes, size: int = 1 << 20) -> tuple[str, str, int]:
         ("utf-32", "utf-32"),
         ("gb18030", "gb18030"),
         ("gbk", "gb18030"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
     ],
 )
 def test_tells_the_encoding(encoding: str, name: str) -> None:
@@ -30,6 +32,45 @@ def test_tells_the_encoding(encoding: str, name: str) -> None:
 
 def test_big_endian_utf16() -> None:
     assert decode(b"\xfe\xff" + CHINESE.encode("utf-16-be")) == (CHINESE, "utf-16", 0)
+
+
+TRADITIONAL = "話說天下大勢，分久必合，合久必分。這是一個很長的故事，我們來看他們是怎麼說的。"
+
+
+@pytest.mark.parametrize("encoding", ["big5", "cp950"])
+def test_big5_and_gbk_of_the_same_text_are_told_apart(encoding: str) -> None:
+    assert decode(TRADITIONAL.encode(encoding)) == (TRADITIONAL, "cp950", 0)
+    assert decode(TRADITIONAL.encode("gbk")) == (TRADITIONAL, "gb18030", 0)
+    # After much ASCII, too, and in small blocks.
+    text = "a" * 5000 + "\n" + TRADITIONAL * 3
+    assert decode(text.encode(encoding), size=100) == (text, "cp950", 0)
+
+
+def test_characters_of_hong_kong() -> None:
+    text = TRADITIONAL + "佢哋喺嗰度啲嘢咗冇" * 2
+    assert decode(text.encode("big5hkscs"))[:2] == (text, "big5hkscs")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["Plain text, no mark.\n" * 9, TRADITIONAL, f'{{"text": "{CHINESE}"}}\n', CHINESE * 9999]
+)
+def test_utf16_without_a_byte_order_mark(encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding)) == (text, encoding, 0)
+
+
+def test_nul_bytes_are_no_utf16() -> None:
+    assert decode(b"a\0b\0\0c" + b"text " * 9)[1] == "ascii"
+    assert decode(("a\0b" + CHINESE).encode())[1] == "utf-8"
+    assert decode(bytes(100))[1] == "ascii"
+
+
+def test_lone_surrogates_are_undecodable() -> None:
+    for data in (CHINESE.encode() + b"\xed\xa0\x80", b"\xff\xfe" + CHINESE.encode("utf-16-le") + b"\x00\xd8a\0"):
+        text, _, undecodable = decode(data)
+        assert undecodable >= 2
+        assert text.startswith(CHINESE + "\ufffd")
+        assert text.encode()
 
 
 def test_plain_ascii() -> None:

@@ -1,9 +1,12 @@
 """Outputs are complete or absent."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lib.errors import UserError
 from lib.outputs import new_directory, new_file
 
 
@@ -53,3 +56,20 @@ def test_leftovers_of_a_killed_run_do_not_leak_in(tmp_path: Path) -> None:
     with new_directory(tmp_path / "result") as partial:
         (partial / "fresh.txt").touch()
     assert [path.name for path in (tmp_path / "result").iterdir()] == ["fresh.txt"]
+
+
+@pytest.mark.parametrize("new", [new_file, new_directory])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("IO error: no room (os error 28)")]
+)
+def test_a_full_disk_is_one_clear_line(tmp_path: Path, new: Any, error: Exception) -> None:
+    target = tmp_path / "result"
+    message = r"cannot write .*result: No space left on device; make room and run again"
+    with pytest.raises(UserError, match=message), new(target):
+        raise error
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_are_left_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), new_file(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "Permission denied")

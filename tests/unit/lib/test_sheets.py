@@ -22,6 +22,11 @@ def test_reads_rows_in_order_without_comments(tmp_path: Path) -> None:
     }
 
 
+def test_numbers_are_read_and_may_be_left_out(tmp_path: Path) -> None:
+    rows = read_sheet(sheet(tmp_path, "name\turi\tweight\tmax_characters\nnews\ta\t0.5\t1000\nbooks\tb\nweb\tc\t\t\n"))
+    assert [(row.weight, row.max_characters) for row in rows.values()] == [(0.5, 1000), (1, None), (1, None)]
+
+
 def test_quotation_marks_are_part_of_a_cell(tmp_path: Path) -> None:
     assert read_sheet(sheet(tmp_path, 'name\turi\nnews\t"a".txt\n'))["news"].uri == '"a".txt'
 
@@ -45,6 +50,10 @@ def test_the_sheets_of_the_default_run_are_read() -> None:
         ("name\turi\n../news\ta\n", "line 2: name '../news' must be letters"),
         ("name\turi\nnews\t\n", "line 2: uri is empty"),
         ("name\turi\nnews\ta\tb\n", "line 2: 3 cells, but the header names 2 columns"),
+        ("name\turi\tweight\nnews\ta\tmuch\n", "line 2: weight 'much' must be a number above 0"),
+        ("name\turi\tweight\nnews\ta\t0\n", "line 2: weight '0' must be a number above 0"),
+        ("name\turi\tweight\nnews\ta\tnan\n", "line 2: weight 'nan' must be a number above 0"),
+        ("name\turi\tmax_characters\nnews\ta\t1e6\n", "line 2: max_characters '1e6' must be a whole number"),
         ("name\turi\n", "no source; add at least one row"),
         ("", "lacks the column 'name'"),
     ],

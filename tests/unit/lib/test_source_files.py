@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from lib.errors import UserError
-from lib.source_files import fetched_source_files, local_source_files
+from lib.source_files import fetched_source_files, listing_fingerprint, local_source_files
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
 
 def names(uri: str, tmp_path: Path, sha256: str = "") -> list[str]:
     with fetched_source_files(uri, tmp_path / "downloads", sha256) as files:
-        assert [str(path) for path in files.values()] == local_source_files(uri)
+        assert list(files.values()) == local_source_files(uri)
         return list(files)
 
 
@@ -43,6 +44,36 @@ def test_nothing_there(folder: Path, name: str) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(UserError, match="does not exist or holds no files"):
         local_source_files(f"{folder}/{name}")
+
+
+def test_files_behind_links_and_links_in_a_circle(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "d.txt").write_text("d")
+    (folder / "link").symlink_to(other)
+    (folder / "sub" / "up").symlink_to(folder)
+    assert names(str(folder), tmp_path) == ["a.txt", "b.txt", "link/d.txt", "sub/c.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["", "/*"])
+def test_what_cannot_be_read_is_named_and_not_left_out(folder: Path, pattern: str) -> None:
+    (folder / "gone.txt").symlink_to(folder / "nothing")
+    with pytest.raises(UserError, match=r"gone.txt is a link to nothing; mend it or take it out"):
+        local_source_files(f"{folder}{pattern}")
+    (folder / "gone.txt").unlink()
+    os.mkfifo(folder / "pipe.txt")
+    with pytest.raises(UserError, match=r"pipe.txt is neither a file nor a folder"):
+        local_source_files(f"{folder}{pattern}")
+
+
+def test_the_listing_changes_with_the_files(folder: Path) -> None:
+    files = local_source_files(str(folder))
+    before = listing_fingerprint(files)
+    assert listing_fingerprint(files) == before
+    (folder / "a.txt").write_text("longer than before")
+    changed = listing_fingerprint(files)
+    assert changed != before
+    assert listing_fingerprint(files[1:]) not in (before, changed)
 
 
 def test_a_checksum_is_for_a_single_file(folder: Path, tmp_path: Path) -> None:

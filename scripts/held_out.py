@@ -1,0 +1,74 @@
+"""Index the n-grams of all text that training must not repeat: validation, instruction sets, benchmarks.
+
+    python scripts/held_out.py --settings '{"decontamination_ngram": 50}' --sources books news --shards 4 \
+        --directory results/corpus --sets '[{"name": "demo", "uri": "…", "sha256": ""}]' --downloads work/downloads \
+        --benchmarks data/ceval.jsonl --output results/corpus/held_out/manifest.json
+
+Reads validation/SOURCE/SHARD.parquet below the directory. All instruction records count, not only those that will be
+held out: which ones these are hangs on the tokenizer, which hangs on the corpus.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lib.addresses import fetched
+from lib.errors import run
+from lib.held_out import benchmark_texts, index_texts
+from lib.instructions import read_instructions
+from lib.manifest import write_manifest
+from lib.outputs import new_directory
+from lib.settings.base import from_json
+from lib.settings.corpus import DecontaminationSettings
+from lib.shards import shard_paths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True)
+    parser.add_argument("--sources", nargs="*", default=[])
+    parser.add_argument("--shards", type=int, required=True)
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--sets", type=json.loads, default=[], help="JSON list of objects with name, uri and sha256")
+    parser.add_argument("--downloads", type=Path, required=True)
+    parser.add_argument("--benchmarks", nargs="*", type=Path, default=[])
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    settings = from_json(DecontaminationSettings, args.settings)
+
+    shards = [
+        path for source in args.sources for path in shard_paths(args.directory / "validation" / source, args.shards)
+    ]
+    index = index_texts(
+        all_texts(shards, args.sets, args.downloads, args.benchmarks) if settings.decontaminate else [],
+        settings.decontamination_ngram,
+    )
+    with new_directory(args.output.parent) as directory:
+        index.save(directory)
+        write_manifest(
+            directory, inputs={}, counts={"texts": len(index.names), "ngrams": len(index.hashes)}, settings=settings
+        )
+    print(f"corpus: held_out: {len(index.names):,} texts, {len(index.hashes):,} n-grams", flush=True)
+
+
+def all_texts(
+    shards: list[Path], sets: list[dict[str, Any]], downloads: Path, benchmarks: list[Path]
+) -> Iterator[tuple[str, str]]:
+    """(name, text) of everything that training must not repeat."""
+    for path in shards:
+        yield from pl.read_parquet(path, columns=["id", "text"]).iter_rows()
+    for row in sets:
+        with fetched(row["uri"], downloads, row["sha256"]) as path:
+            for number, record in enumerate(read_instructions(path)):
+                for text in (record.question, record.output):
+                    yield f"instructions/{row['name']}:{number:08d}", text
+    for path in benchmarks:
+        yield from benchmark_texts(path)
+
+
+if __name__ == "__main__":
+    run(main)

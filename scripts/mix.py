@@ -1,0 +1,66 @@
+"""Decide which documents of one source are trained on, and how often.
+
+    python scripts/mix.py --settings '{"validation_fraction": 0.05}' --seed 1 --source news --shards 4 \
+        --weight 0.5 --max-characters 1000000 --directory results/corpus --output results/corpus/mix/news.json
+
+Reads signatures/SOURCE/SHARD.parquet (columns number, characters, text_hash) and duplicates/SOURCE.parquet. A weight of
+0.5 takes every document with a chance of one half, 2.5 takes it twice or three times. Under a cap, documents are taken
+by lot until the next one would go beyond it. All lots are drawn by the text and the seed. The output holds weight,
+max_characters and `before`: the first place in the queue that is not taken any more, or null.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lib.draws import are_held_out, copies, places
+from lib.errors import run
+from lib.manifest import write_json
+from lib.outputs import new_file
+from lib.settings.base import from_json
+from lib.settings.corpus import SplitSettings
+from lib.shards import document_id, shard_paths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--shards", type=int, required=True)
+    parser.add_argument("--weight", type=float, required=True)
+    parser.add_argument("--max-characters", type=int)
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    settings = from_json(SplitSettings, args.settings)
+
+    before = None
+    if args.max_characters is not None:
+        paths = shard_paths(args.directory / "signatures" / args.source, args.shards)
+        documents = pl.read_parquet(paths, columns=["number", "characters", "text_hash"])
+        duplicates = pl.read_parquet(args.directory / "duplicates" / f"{args.source}.parquet", columns=["id"])["id"]
+        ids = pl.Series([document_id(args.source, number) for number in documents["number"]], dtype=pl.String)
+        documents = documents.filter(~ids.is_in(duplicates.implode()))
+        held_out = are_held_out(documents["text_hash"], settings.validation_fraction, args.seed)
+        documents = documents.filter(pl.Series(~held_out, dtype=pl.Boolean))
+        before = end_of_queue(documents, args.weight, args.max_characters, args.seed)
+    with new_file(args.output) as output:
+        write_json(output, {"weight": args.weight, "max_characters": args.max_characters, "before": before})
+    cap = "no cap" if args.max_characters is None else f"at most {args.max_characters:,} characters"
+    print(f"corpus: mix {args.source}: weight {args.weight:g}, {cap}", flush=True)
+
+
+def end_of_queue(documents: pl.DataFrame, weight: float, max_characters: int, seed: int) -> int | None:
+    """First place in the queue of `documents` (columns characters, text_hash) beyond the cap; None when all fit."""
+    queue = places(documents["text_hash"], seed)
+    order = np.argsort(queue)
+    characters = documents["characters"].to_numpy().astype(np.int64) * copies(documents["text_hash"], weight, seed)
+    beyond = np.flatnonzero(np.cumsum(characters[order]) > max_characters)
+    return int(queue[order[beyond[0]]]) if len(beyond) else None
+
+
+if __name__ == "__main__":
+    run(main)

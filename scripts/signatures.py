@@ -1,0 +1,42 @@
+"""Make the signatures by which the documents of one shard are compared with all others.
+
+    python scripts/signatures.py --settings '{"near_duplicate_ngram": 5}' \
+        --input results/corpus/clean/news/0000.parquet --output results/corpus/signatures/news/0000.parquet
+
+Reads the columns id, text and hash. Columns of the output: number (of the document in its source), characters,
+text_hash, hash (64 bits of it), signature, and one for each band.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from lib.errors import run
+from lib.outputs import new_file
+from lib.settings.base import from_json
+from lib.settings.corpus import SignatureSettings
+from lib.shard_batches import ShardWriter, batches
+from lib.signatures import describe
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True)
+    parser.add_argument("--input", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    settings = from_json(SignatureSettings, args.settings)
+
+    documents, size = 0, 0
+    start = time.perf_counter()
+    with new_file(args.output) as path, ShardWriter(path) as writer:
+        for batch in batches(args.input):
+            writer.write(describe(batch, settings))
+            documents += len(batch)
+            size += int(batch["text"].str.len_bytes().sum())
+    name, seconds = f"{args.output.parent.name} {args.output.stem}", time.perf_counter() - start
+    print(f"corpus: signatures {name}: {documents:,} documents, {size / 1e6:,.1f} MB in {seconds:,.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,217 @@
+"""Cleaning and near-duplicate removal against datatrove, on real Chinese text, one process each.
+
+    make bench-corpus
+
+Both read Parquet and write what they keep. Speed is MB of UTF-8 text per second of processor time, start-up included,
+so that other work on the machine counts for little; medians of three runs, taken in turn. Duplicate F1 is measured on
+planted copies (tests/planted.py). Growth is our own speed and peak memory at 1, 4 and 16 times the text.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "scripts"), str(PROJECT / "tests"), str(Path(__file__).parent)]
+
+import polars as pl  # noqa: E402
+
+from chinese_text import disguised, documents  # noqa: E402
+from lib.deduplication import text_hashes  # noqa: E402
+from lib.shards import document_id  # noqa: E402
+from planted import Document, by_kind, plant, score  # noqa: E402
+
+ROUNDS = 3
+COPIED = 300  # texts that get a copy of each kind
+GROWTH = (1, 4, 16)
+GROWTH_MEGABYTES = 5.0
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
+OTHER = "datatrove"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What processes took, one after another."""
+
+    seconds: float
+    """Of a processor."""
+    megabytes: float
+    """Peak memory of the largest."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", type=Path, required=True, help="Python of the environment that has datatrove")
+    parser.add_argument("--output", type=Path, default=PROJECT / "results" / "benchmarks" / "corpus.json")
+    args = parser.parse_args()
+    # Not resolved: the Python of an environment is a link to one that knows nothing of it.
+    peer = args.peer.absolute()
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = subprocess.run([peer, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    texts = documents(Path(site))
+    # The reviews hold many that were posted twice, which nobody has marked.
+    unlike = documents(Path(site), reviews=False)
+
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        rows = [*compare_speed(peer, texts, work), *compare_duplicates(peer, unlike, work), *grow(texts, work)]
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"cpu": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
+    result = {"machine": machine, "rows": rows}
+    args.output.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    for row in rows:
+        print(
+            f"{row['what']:60} {row['ours']:>9} {row['other']:>9} {row['unit']:14} {row['ratio'] or '–':>7}", flush=True
+        )
+
+
+def row(
+    what: str, ours: float, other: float, unit: str, *, other_name: str = OTHER, less: bool = False
+) -> dict[str, Any]:
+    """A row of the result; `ratio` above 1 means that we are better; None when the other has nothing to divide by."""
+    better, worse = (other, ours) if less else (ours, other)
+    values = {"ours": round(ours, 3), "other": round(other, 3), "other_name": other_name, "unit": unit}
+    return {"what": what, **values, "ratio": round(better / worse, 2) if worse else None}
+
+
+def compare_speed(peer: Path, texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
+    size = megabytes(texts)
+    directory = work / "speed"
+    write(directory / "raw" / "text" / "0000.parquet", texts)
+    runs: dict[tuple[str, str], list[Cost]] = {}
+    for number in range(ROUNDS):
+        for task, ours in (("clean", our_cleaning), ("near-duplicates", our_deduplication)):
+            if task == "near-duplicates":
+                # The same text for both: what is cleaned away would not be compared.
+                write(directory / "clean" / "text" / "0000.parquet", texts)
+            runs.setdefault((task, "ours"), []).append(ours(directory))
+            theirs = datatrove(peer, task, directory / "raw" / "text", work / "datatrove")
+            runs.setdefault((task, OTHER), []).append(theirs)
+            one, two = (size / runs[task, who][-1].seconds for who in ("ours", OTHER))
+            print(f"round {number + 1}, {task}: ours {one:.2f} MB/s, {OTHER} {two:.2f} MB/s", flush=True)
+    for task in ("clean", "near-duplicates"):
+        ours, other = (median(size / cost.seconds for cost in runs[task, who]) for who in ("ours", OTHER))
+        yield row(f"{task}, {size:.0f} MB", ours, other, "MB/s per core")
+        ours, other = (median(cost.megabytes for cost in runs[task, who]) for who in ("ours", OTHER))
+        yield row(f"{task}, {size:.0f} MB, peak memory", ours, other, "MB", less=True)
+
+
+def compare_duplicates(peer: Path, texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
+    planted = plant(texts[::2], COPIED, 1)
+    whole: list[tuple[str, list[Document]]] = [("all kinds together", planted)]
+    for kind, members in [*whole, *by_kind(planted)]:
+        directory = work / "planted"
+        shutil.rmtree(directory, ignore_errors=True)
+        for step in ("raw", "clean"):
+            write(directory / step / "text" / "0000.parquet", [document.text for document in members])
+        our_deduplication(directory)
+        ids = set(pl.read_parquet(directory / "duplicates" / "text.parquet")["id"])
+        ours = [document_id("text", number) in ids for number in range(len(members))]
+        datatrove(peer, "near-duplicates", directory / "raw" / "text", work / "datatrove")
+        kept = {
+            json.loads(line)["id"]
+            for path in (work / "datatrove" / "kept").glob("*.jsonl")
+            for line in path.read_text(encoding="utf-8").splitlines()
+        }
+        other = [document_id("text", number) not in kept for number in range(len(members))]
+        one, two = score(members, ours), score(members, other)
+        for what in ("precision", "recall", "f1"):
+            yield row(f"duplicate {what}, {kind}", getattr(one, what), getattr(two, what), "share")
+
+
+def grow(texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
+    some = texts[:: max(1, round(megabytes(texts) / GROWTH_MEGABYTES))]
+    first: dict[str, Cost] = {}
+    for times in GROWTH:
+        directory = work / "growth"
+        shutil.rmtree(directory, ignore_errors=True)
+        write(directory / "raw" / "text" / "0000.parquet", [text for _ in range(times) for text in some])
+        costs = {"clean": our_cleaning(directory)}
+        ciphers = [disguised(text, key) for key in range(times) for text in some]
+        write(directory / "clean" / "text" / "0000.parquet", ciphers)
+        costs["near-duplicates"] = our_deduplication(directory)
+        for task, cost in costs.items():
+            base = first.setdefault(task, cost)
+            size = megabytes(some)
+            name = f"{task}, {times} × {size:.1f} MB"
+            speeds = times * size / cost.seconds, size / base.seconds
+            yield row(name, *speeds, "MB/s per core", other_name="once the text")
+            yield row(
+                f"{name}, peak memory", cost.megabytes, base.megabytes, "MB", other_name="once the text", less=True
+            )
+
+
+def our_cleaning(directory: Path) -> Cost:
+    output = directory / "clean" / "text" / "0000.json"
+    arguments = ["--source", "text", "--shard", "0", "--directory", directory, "--output", output]
+    return cost_of([[sys.executable, PROJECT / "scripts" / "clean.py", "--settings", "{}", *arguments]])
+
+
+def our_deduplication(directory: Path) -> Cost:
+    def program(name: str, output: str, *arguments: object) -> list[object]:
+        path = directory / output
+        return [sys.executable, PROJECT / "scripts" / name, "--settings", "{}", *arguments, "--output", path]
+
+    where = ("--directory", directory)
+    shard = "text/0000"
+    source = directory / "clean" / f"{shard}.parquet"
+    return cost_of(
+        [
+            program("signatures.py", f"signatures/{shard}.parquet", "--input", source),
+            program("deduplicate.py", "duplicates/text.parquet", "--sources", "text", "--shards", 1, *where),
+            program("split.py", f"split/{shard}.json", "--seed", 1, "--source", "text", "--shard", 0, *where),
+        ]
+    )
+
+
+def datatrove(peer: Path, task: str, source: Path, target: Path) -> Cost:
+    shutil.rmtree(target, ignore_errors=True)
+    return cost_of([[peer, Path(__file__).parent / "datatrove_corpus.py", task, source, target]])
+
+
+def cost_of(commands: Sequence[Sequence[object]]) -> Cost:
+    seconds, peak = 0.0, 0.0
+    for command in commands:
+        with tempfile.TemporaryFile("w+") as log:
+            process = subprocess.Popen(
+                list(map(str, command)), env=os.environ | ONE_THREAD, stdout=log, stderr=subprocess.STDOUT
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            if status:
+                log.seek(0)
+                sys.exit(f"{' '.join(map(str, command))}\n{log.read()[-3000:]}")
+        seconds += usage.ru_utime + usage.ru_stime
+        peak = max(peak, usage.ru_maxrss / 1024)
+    return Cost(seconds, peak)
+
+
+def write(path: Path, texts: Sequence[str]) -> None:
+    """A shard as the steps before would write it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids = [document_id("text", number) for number in range(len(texts))]
+    frame = pl.DataFrame({"id": ids, "text": texts})
+    frame.with_columns(text_hashes(frame["text"])).write_parquet(path, row_group_size=2000)
+
+
+def megabytes(texts: Sequence[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / 1e6
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()
