@@ -65,11 +65,20 @@ def programs_in(environment: Path) -> list[Path]:
 
 
 def imported(module: Path) -> set[str]:
-    """Top-level names of the packages that a module imports, the standard library's and the project's left out."""
+    """Top-level names of the packages that a module imports, the standard library's and the project's left out.
+
+    What is imported for the type checker alone is not needed to run.
+    """
     names = set()
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
     return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"lib"}
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
