@@ -6,7 +6,7 @@ out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, 
 
 Documents are dealt into a fixed number of shards per source, so that all jobs are known before anything runs.
 A source's row reaches its own rules only: changing one row leaves the raw and clean shards of all others alone, and the
-duplicates and validation shards of the sources above it. Training shards are checked against all validation text.
+finished shards of the sources above it, too, unless corpus.decontaminate checks training text against all held-out text.
 """
 
 import json
@@ -22,6 +22,14 @@ from lib.settings.corpus import (
 )
 from lib.sheets import NAME_PATTERN
 from lib.source_files import WATCHED_FILES, listing_fingerprint
+
+# What training text is checked against. Nothing when it is not checked, so that no source then hangs on another's text.
+HELD_OUT_SOURCES = list(CORPUS_SOURCES) if SETTINGS.corpus.decontaminate else []
+HELD_OUT_SETS = (
+    list(INSTRUCTION_SOURCES.values())
+    if SETTINGS.corpus.decontaminate and SETTINGS.corpus.decontaminate_instructions
+    else []
+)
 
 
 wildcard_constraints:
@@ -223,9 +231,9 @@ rule mix:
 
 rule held_out:
     input:
-        expand("results/corpus/validation/{source}/{shard}.parquet", source=CORPUS_SOURCES, shard=SHARDS),
-        INSTRUCTION_FILES if SETTINGS.corpus.decontaminate_instructions else [],
-        benchmarks=BENCHMARK_FILES,
+        expand("results/corpus/validation/{source}/{shard}.parquet", source=HELD_OUT_SOURCES, shard=SHARDS),
+        INSTRUCTION_FILES if HELD_OUT_SETS else [],
+        benchmarks=BENCHMARK_FILES if SETTINGS.corpus.decontaminate else [],
     output:
         "results/corpus/held_out/hashes.npy",
         "results/corpus/held_out/owners.npy",
@@ -244,13 +252,9 @@ rule held_out:
         runtime=minutes(60),
     params:
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
-        sources=list(CORPUS_SOURCES),
+        sources=HELD_OUT_SOURCES,
         shards=len(SHARDS),
-        sets=json.dumps(
-            [{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in INSTRUCTION_SOURCES.values()]
-            if SETTINGS.corpus.decontaminate_instructions
-            else []
-        ),
+        sets=json.dumps([{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in HELD_OUT_SETS]),
         downloads="work/downloads",
         program=SCRIPTS / "held_out.py",
         code=code("held_out"),

@@ -43,10 +43,7 @@ def main() -> None:
     shards = [
         path for source in args.sources for path in shard_paths(args.directory / "validation" / source, args.shards)
     ]
-    index = index_texts(
-        all_texts(shards, args.sets, args.downloads, args.benchmarks) if settings.decontaminate else [],
-        settings.decontamination_ngram,
-    )
+    index = index_texts(all_texts(shards, args.sets, args.downloads, args.benchmarks), settings.decontamination_ngram)
     with new_directory(args.output.parent) as directory:
         index.save(directory)
         write_manifest(

@@ -36,9 +36,10 @@ PRETRAIN = {"pretrain", "pretrain_model"} | evaluations("pretrained") | SFT
 PRETRAIN_DATA = {"pretrain_data"} | PRETRAIN
 TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_DATA
 CORPUS = {"corpus"} | TOKENIZER
-CLEAN = per_shard("clean") | per_source("deduplicate") | per_shard("split") | CORPUS
+DEDUPLICATED = per_source("mix") | per_shard("split") | per_shard("decontaminate") | CORPUS
+CLEAN = per_shard("clean") | per_shard("signatures") | per_source("deduplicate") | DEDUPLICATED
 FETCH = per_source("fetch") | CLEAN
-EVERYTHING = {"base_model"} | FETCH
+EVERYTHING = {"base_model", "held_out"} | FETCH
 
 
 @pytest.mark.parametrize(
@@ -129,16 +130,25 @@ def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Works
     shutil.copyfile(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
     done.write_sheet("corpus", stories="data/tales.jsonl", letters="data/letters.jsonl")
     # What is a duplicate in the second source hangs on the first one.
-    theirs = per_source("fetch", "stories") | per_shard("clean", "stories")
-    assert done.planned() == theirs | per_source("deduplicate") | per_shard("split") | CORPUS
+    theirs = per_source("fetch", "stories") | per_shard("clean", "stories") | per_shard("signatures", "stories")
+    assert done.planned() == theirs | per_source("deduplicate") | DEDUPLICATED
 
 
 def test_a_changed_last_source_leaves_all_of_the_other_alone(done: Workspace) -> None:
     shutil.copyfile(done.root / "data" / "letters.jsonl", done.root / "data" / "notes.jsonl")
     done.write_sheet("corpus", stories="data/stories.jsonl", letters="data/notes.jsonl")
-    theirs = per_source("fetch", "letters") | per_shard("clean", "letters")
-    theirs |= per_source("deduplicate", "letters") | per_shard("split", "letters")
+    theirs = per_source("fetch", "letters") | per_source("deduplicate", "letters") | per_source("mix", "letters")
+    for rule in ("clean", "signatures", "split", "decontaminate"):
+        theirs |= per_shard(rule, "letters")
     assert done.planned() == theirs | CORPUS
+
+
+def test_decontamination_checks_every_source_against_what_is_held_out(done: Workspace) -> None:
+    done.configure(corpus={"decontaminate": True})
+    done.make("results/corpus/manifest.json")
+    with (done.root / "data" / "instructions.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"instruction": "说一个词", "output": "灯塔"}\n')
+    assert done.planned() == {"held_out"} | per_shard("decontaminate") | CORPUS
 
 
 def test_changed_text_of_a_source_is_fetched_again(done: Workspace) -> None:

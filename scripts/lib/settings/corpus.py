@@ -116,8 +116,9 @@ class SplitSettings(StageSettings):
 class DecontaminationSettings(StageSettings):
     """Which training documents go because they repeat what models are measured on."""
 
-    decontaminate: bool = True
-    """Remove training documents that share a long n-gram with validation text, instructions or benchmarks."""
+    decontaminate: bool = False
+    """Remove training documents that share a long n-gram with validation text, instructions or benchmarks. Each source
+    then depends on all of these: editing an instruction trains both stages again."""
     decontamination_ngram: int = Field(default=50, ge=8, le=1000)
     """Length of such an n-gram, in letters, digits or Chinese characters."""
     decontaminate_instructions: bool = True
