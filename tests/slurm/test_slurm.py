@@ -11,7 +11,7 @@ from workspace import Finished, Workspace, make_workspace
 # Of this test's node alone: it keeps no accounts, has few processors, and nobody waits in its queue.
 OPTIONS = ["--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs"]
 OPTIONS += ["--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"]
-OPTIONS += ["--latency-wait", "10", "--set-threads", "evaluate=2", "pretrain=2", "sft=2"]
+OPTIONS += ["--latency-wait", "10", "--set-threads", "evaluate=1", "pretrain=2", "sft=2"]
 
 
 @pytest.fixture(scope="module")
