@@ -73,6 +73,7 @@ def test_text_with_another_checksum(fresh: Workspace) -> None:
 
 def test_text_with_broken_json(fresh: Workspace) -> None:
     break_line(fresh.root / "data" / "stories.jsonl", 17)
+    fresh.configure(corpus={"on_broken_record": "stop"})
     fails_clearly(fresh, "results/corpus/raw/stories.json", names=("data/stories.jsonl, line 17", "broken JSON"))
     assert fresh.files() == set()
 
