@@ -23,13 +23,14 @@ import pyarrow as pa
 from lib.errors import UserError, run
 from lib.manifest import write_json
 from lib.outputs import new_directory, new_file
-from lib.reading import Broken, Seen, check_format, format_of, read_documents
+from lib.reading import check_format, format_of, read_documents
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
 from lib.shards import deal, shard_paths
 from lib.sheets import Source
 from lib.source_files import fetched_source_files
 from lib.table_writer import TableWriter
+from lib.text_files import Broken, Seen
 
 FILES = pa.schema(
     [

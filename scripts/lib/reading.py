@@ -9,9 +9,7 @@ longer than the settings allow only the beginning.
 import csv
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib import compression
-from lib.bounded import EXCERPT_CHARACTERS, Collector, TooLong, utf8_length
+from lib.bounded import EXCERPT_CHARACTERS, Collector, TooLong
 from lib.checksums import sha256_file
-from lib.decoding import Decoder
 from lib.errors import UserError
 from lib.json_records import JsonError, json_records
 from lib.man import man_text
@@ -29,6 +26,7 @@ from lib.mediawiki import articles
 from lib.pages import is_page
 from lib.settings.base import nearest_name
 from lib.settings.corpus import ReadingSettings
+from lib.text_files import Broken, Seen, TextFile
 
 PARQUET_BATCH_BYTES = 1 << 24
 PARQUET_BATCH_ROWS = 1_000
@@ -51,31 +49,6 @@ ENDINGS = {
 _MANUAL = re.compile(r"(?:^|/)man[0-9][^/]*/[^/]+\.[0-9][^./]*$")  # man1/tar.1; a log may end in .1, too
 
 _DUMP = re.compile("wiki|pages-articles|pages-meta")  # XML may be anything
-
-
-@dataclass
-class Seen:
-    """What reading found out about a file."""
-
-    encoding: str = ""
-    undecodable_bytes: int = 0
-    """Bytes that stand for no character; each run of them is read as one U+FFFD."""
-    sha256: str = ""
-    left_out: Counter[str] = field(default_factory=Counter)
-    """Entries that are no documents, by the reason."""
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A record that cannot be read or is too long."""
-
-    position: str
-    """Where in the file: `line 3`, `record 5`."""
-    reason: str
-    text: str
-    """Its first characters."""
-    kind: str = "broken"
-    """`broken`, `too long`, or `no text`, for counts."""
 
 
 def format_of(name: str | Path) -> str | None:
@@ -109,7 +82,7 @@ def read_documents(
     any broken record if the settings say so.
     """
     check_format(file_format)
-    documents = READERS[file_format](_File(path, seen, settings), text_field or DEFAULT_FIELD)
+    documents = READERS[file_format](TextFile(path, seen, settings), text_field or DEFAULT_FIELD)
     if settings.on_broken_record == "quarantine":
         return documents
 
@@ -123,73 +96,7 @@ def read_documents(
     return map(stopping_at_broken, documents)
 
 
-@dataclass(frozen=True)
-class _File:
-    """A file on its way to a reader."""
-
-    path: Path
-    seen: Seen
-    settings: ReadingSettings
-
-    def pieces(self) -> Iterator[str]:
-        """Its text, unpacked and decoded."""
-        decoder = Decoder()
-        blocks = compression.unpacked_blocks(
-            self.path,
-            self.settings.maximum_expansion,
-            self.settings.maximum_unpacked_bytes,
-            lambda sha256: setattr(self.seen, "sha256", sha256),
-        )
-        for block in blocks:
-            yield decoder.decode(block)
-        yield decoder.finish()
-        self.seen.encoding = decoder.encoding
-        self.seen.undecodable_bytes += decoder.undecodable_bytes
-
-    def whole(self) -> str | TooLong:
-        """All of its text."""
-        collector = Collector(self.settings.maximum_document_bytes)
-        for piece in self.pieces():
-            collector.add(piece)
-        return collector.take()
-
-    def lines(self) -> Iterator[str | TooLong]:
-        """Lines with their line breaks."""
-        limit = self.settings.maximum_document_bytes
-        collector = Collector(limit)
-        for piece in self.pieces():
-            first, *others = piece.split("\n")
-            if others:
-                collector.add(first + "\n")
-                yield collector.take()
-                *ended, first = others
-                for line in ended:
-                    if len(line) >= limit / 4:  # a character takes at most four bytes
-                        collector.add(line + "\n")
-                        yield collector.take()
-                    else:
-                        yield line + "\n"
-            collector.add(first)
-        last = collector.take()
-        if last:
-            yield last
-
-    def too_long(self, position: str, document: TooLong) -> Broken:
-        """What becomes of a document that exceeds the limit."""
-        limit = self.settings.maximum_document_bytes
-        reason = f"{document.bytes:,} bytes, more than corpus.maximum_document_bytes ({limit:,})"
-        return Broken(position, reason, document.start, "too long")
-
-    def checked(self, position: str, text: str) -> str | Broken:
-        """`text`, unless it exceeds the limit."""
-        if len(text) > self.settings.maximum_document_bytes / 4:
-            length = utf8_length(text)
-            if length > self.settings.maximum_document_bytes:
-                return self.too_long(position, TooLong(text[:EXCERPT_CHARACTERS], length))
-        return text
-
-
-def _read_whole(file: _File, _: str) -> Iterator[str | Broken]:
+def _read_whole(file: TextFile, _: str) -> Iterator[str | Broken]:
     """The file is one document."""
     text = file.whole()
     if isinstance(text, TooLong):
@@ -198,14 +105,14 @@ def _read_whole(file: _File, _: str) -> Iterator[str | Broken]:
         yield text
 
 
-def _read_html(file: _File, _: str) -> Iterator[str | Broken]:
+def _read_html(file: TextFile, _: str) -> Iterator[str | Broken]:
     """The file is a page. Its main text is taken by the cleaning step strip_html, in parallel."""
     for text in _read_whole(file, ""):
         is_bare = isinstance(text, str) and not is_page(text)
         yield f"<!doctype html>\n{text}" if is_bare else text
 
 
-def _read_man(file: _File, _: str) -> Iterator[str | Broken]:
+def _read_man(file: TextFile, _: str) -> Iterator[str | Broken]:
     """The file is a manual page."""
     for text in _read_whole(file, ""):
         if isinstance(text, Broken):
@@ -216,7 +123,7 @@ def _read_man(file: _File, _: str) -> Iterator[str | Broken]:
             yield man_text(text)
 
 
-def _read_lines(file: _File, _: str) -> Iterator[str | Broken]:
+def _read_lines(file: TextFile, _: str) -> Iterator[str | Broken]:
     """Every line that is not blank is a document."""
     for number, line in enumerate(file.lines(), 1):
         if isinstance(line, TooLong):
@@ -225,7 +132,7 @@ def _read_lines(file: _File, _: str) -> Iterator[str | Broken]:
             yield line.rstrip("\r\n")
 
 
-def _read_paragraphs(file: _File, _: str) -> Iterator[str | Broken]:
+def _read_paragraphs(file: TextFile, _: str) -> Iterator[str | Broken]:
     """Every run of lines between blank lines is a document."""
     block = Collector(file.settings.maximum_document_bytes)
     first = 0
@@ -247,7 +154,7 @@ def _read_paragraphs(file: _File, _: str) -> Iterator[str | Broken]:
         yield taken()
 
 
-def _read_jsonl(file: _File, text_field: str) -> Iterator[str | Broken]:
+def _read_jsonl(file: TextFile, text_field: str) -> Iterator[str | Broken]:
     """Every line is a JSON object with the field, or a string."""
     # Here and below, nothing holds on to a record whose text is passed on, since it may be tens of megabytes.
     number = 0
@@ -261,7 +168,7 @@ def _read_jsonl(file: _File, text_field: str) -> Iterator[str | Broken]:
             yield document.pop()
 
 
-def _read_json(file: _File, text_field: str) -> Iterator[str | Broken]:
+def _read_json(file: TextFile, text_field: str) -> Iterator[str | Broken]:
     """The file is a list of objects with the field, or of strings; or such objects one after another."""
     number = 0
     try:
@@ -292,7 +199,7 @@ def _parsed(source: str, text_field: str, position: str, seen: Seen) -> str | Br
     return Broken(position, reason, source[:EXCERPT_CHARACTERS])
 
 
-def _read_csv(file: _File, text_field: str, delimiter: str = ",") -> Iterator[str | Broken]:
+def _read_csv(file: TextFile, text_field: str, delimiter: str = ",") -> Iterator[str | Broken]:
     """A header line, then records. Fields with quotation marks, delimiters or line breaks are quoted."""
     path = file.path
     csv.field_size_limit(file.settings.maximum_document_bytes)
@@ -336,12 +243,12 @@ def _read_csv(file: _File, text_field: str, delimiter: str = ",") -> Iterator[st
             yield file.checked(f"line {rows.line_num}", "\n".join(row[cell] for cell in cells))
 
 
-def _read_tsv(file: _File, text_field: str) -> Iterator[str | Broken]:
+def _read_tsv(file: TextFile, text_field: str) -> Iterator[str | Broken]:
     """As CSV, with tabs."""
     return _read_csv(file, text_field, delimiter="\t")
 
 
-def _read_mediawiki(file: _File, _: str) -> Iterator[str | Broken]:
+def _read_mediawiki(file: TextFile, _: str) -> Iterator[str | Broken]:
     """Every article of a dump is a document: its title, then its text."""
     limit = file.settings.maximum_document_bytes
     for number, (title, text, too_long) in enumerate(
@@ -351,7 +258,7 @@ def _read_mediawiki(file: _File, _: str) -> Iterator[str | Broken]:
         yield file.too_long(position, TooLong(text, too_long)) if too_long else file.checked(position, text)
 
 
-def _read_parquet(file: _File, text_field: str) -> Iterator[str | Broken]:
+def _read_parquet(file: TextFile, text_field: str) -> Iterator[str | Broken]:
     """Every row is a document."""
     path, seen = file.path, file.seen
     if not path.stat().st_size:
@@ -402,7 +309,7 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     return max(1, min(PARQUET_BATCH_ROWS, PARQUET_BATCH_BYTES // longest))
 
 
-READERS: dict[str, Callable[[_File, str], Iterator[str | Broken]]] = {
+READERS: dict[str, Callable[[TextFile, str], Iterator[str | Broken]]] = {
     "txt": _read_whole,
     "html": _read_html,
     "man": _read_man,

@@ -13,8 +13,9 @@ from lib import compression
 from lib.checksums import sha256_file
 from lib.compression import BLOCK_BYTES
 from lib.errors import UserError
-from lib.reading import READERS, Broken, Seen, check_format, format_of, read_documents
+from lib.reading import READERS, check_format, format_of, read_documents
 from lib.settings.corpus import ReadingSettings
+from lib.text_files import Broken, Seen
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 DOCUMENTS = ["宴桃园豪杰三结义\n斩黄巾英雄首立功", 'a, "b"\tc', "第三回"]
