@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from lib.errors import UserError
 from lib.models import load_model
+from lib.new_rows import speed_up_new_rows
 from lib.settings.training import TrainingSettings
 
 
@@ -42,7 +43,9 @@ def add_adapter(
         target_modules=targets,
         trainable_token_indices=_trainable_rows(model, new_token_ids),
     )
-    return get_peft_model(model, config)
+    adapted = get_peft_model(model, config)
+    speed_up_new_rows(adapted)
+    return adapted
 
 
 def merge_adapter(base_model: Path, adapter: Path) -> PreTrainedModel:
@@ -71,4 +74,4 @@ def _trainable_rows(model: PreTrainedModel, new_token_ids: Sequence[int]) -> dic
     if model.get_output_embeddings().weight is not embeddings[0].weight:
         embeddings.append(model.get_output_embeddings())
     names = {id(module): name for name, module in model.named_modules()}
-    return {names[id(module)].rsplit(".", 1)[-1]: list(new_token_ids) for module in embeddings}
+    return {names[id(module)].rsplit(".", 1)[-1]: sorted(new_token_ids) for module in embeddings}
