@@ -1,5 +1,6 @@
 """Settings, sheets and code fingerprints: the only Python beside the rules."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -53,6 +54,12 @@ def sources_up_to(name):
     """A source of text and those above it in the sheet, which are preferred to it."""
     names = list(CORPUS_SOURCES)
     return names[: names.index(name) + 1]
+
+
+def instruction_rows(sources, *columns):
+    """Rows of the sheet of instructions as a program takes them, without the columns that it does not use."""
+    rows = [{column: getattr(row, column) for column in ("name", "uri", "sha256", *columns)} for row in sources]
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def minutes(base):

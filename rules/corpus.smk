@@ -254,7 +254,7 @@ rule held_out:
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
         sources=HELD_OUT_SOURCES,
         shards=len(SHARDS),
-        sets=json.dumps([{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in HELD_OUT_SETS]),
+        sets=instruction_rows(HELD_OUT_SETS, "format", "layout"),
         downloads="work/downloads",
         program=SCRIPTS / "held_out.py",
         code=code("held_out"),

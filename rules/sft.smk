@@ -4,8 +4,6 @@ in   instruction sets, results/tokenizer/, results/pretrain_model/, results/eval
 out  results/sft_data/, results/sft_lora/, results/sft_model/
 """
 
-import json
-
 from lib.settings.sft import InstructionSettings
 
 
@@ -28,9 +26,7 @@ rule sft_data:
         runtime=minutes(60),
     params:
         settings=to_json(SETTINGS.sft, InstructionSettings),
-        sets=json.dumps(
-            [{"name": row.name, "uri": row.uri, "sha256": row.sha256} for row in INSTRUCTION_SOURCES.values()]
-        ),
+        sets=instruction_rows(INSTRUCTION_SOURCES.values(), "format", "layout", "weight"),
         seed=SETTINGS.seed,
         program=SCRIPTS / "sft_data.py",
         code=code("sft_data"),

@@ -21,9 +21,10 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lib.adapters import merge_adapter
+from lib.chat_spans import encode_spans
 from lib.corpus import texts
 from lib.errors import UserError, run
-from lib.generation import greedy_answers
+from lib.generation import end_tokens, greedy_answers
 from lib.manifest import write_json
 from lib.models import (
     Precision,
@@ -45,10 +46,12 @@ REPORT_EVERY = 20  # sequences between two lines of progress
 
 @dataclass(frozen=True)
 class HeldOutExample:
-    """An instruction as text: the rendered prompt, and the response that ends with the end token."""
+    """A conversation as text."""
 
-    prompt: str
+    prompt: tuple[str, ...]
+    """What stands before the last answer, in the spans that it was trained in."""
     response: str
+    """The last answer, ending with the end token."""
     category: str
 
 
@@ -59,6 +62,8 @@ class Scorer:
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
+    end: str
+    """Token that ends a response."""
     precision: Precision
 
     def text(self, pieces: Sequence[Piece], what: str) -> list[Score]:
@@ -75,13 +80,12 @@ class Scorer:
         """A score for each response given its prompt: the end token is predicted too, but is no text of its own."""
         sequences = []
         for example in examples:
-            # Apart, because a token of the joined string could span the border.
-            prompt, response = self._encode(example.prompt), self._encode(example.response)
+            *before, response = encode_spans(self.tokenizer, [*example.prompt, example.response])
+            prompt = [token for span in before for token in span]
             sequences.append(TokenSequence(prompt + response, len(prompt)))
         nats = self._measure(sequences, "held-out responses")
-        end = str(self.tokenizer.eos_token)
         return [
-            Score.of(example.response.removesuffix(end), value, sequence.predicted)
+            Score.of(example.response.removesuffix(self.end), value, sequence.predicted)
             for example, value, sequence in zip(examples, nats, sequences, strict=True)
         ]
 
@@ -104,8 +108,15 @@ def read_examples(path: Path, most: int) -> list[HeldOutExample]:
     """Held-out examples: all, or the `most` with the lowest checksums, which are the same for every model."""
     with path.open(encoding="utf-8") as file:
         records = (json.loads(line) for line in file)
-        examples = (HeldOutExample(record["prompt"], record["response"], record["category"]) for record in records)
-        return heapq.nsmallest(most, examples, key=lambda one: (checksum(one.prompt + one.response), one.prompt))
+        examples = (_example(record) for record in records)
+        return heapq.nsmallest(
+            most, examples, key=lambda one: (checksum("".join(one.prompt) + one.response), one.prompt)
+        )
+
+
+def _example(record: Mapping[str, Any]) -> HeldOutExample:
+    *before, response = (span["text"] for span in record["spans"])
+    return HeldOutExample(tuple(before), response, record["category"])
 
 
 def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any]:
@@ -145,11 +156,20 @@ def evaluate(
     }
 
 
-def load(directory: Path, adapter: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model with its tokenizer; an adapter directory is merged into it."""
+def load(
+    directory: Path, adapter: Path | None, chat: PreTrainedTokenizerFast
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The model with its tokenizer; an adapter directory is merged into it.
+
+    `chat` is the tokenizer of the instruction data. Its template is what a model with an adapter was trained with, and
+    what stands in where the base model brought none.
+    """
     model = merge_adapter(directory, adapter) if adapter else load_model(directory)
     tokenizer = load_tokenizer(directory)
     check_sizes(model, tokenizer)
+    if adapter or not tokenizer.chat_template:
+        tokenizer.chat_template = chat.chat_template
+        model.generation_config.eos_token_id = end_tokens(model, chat)
     return model, tokenizer
 
 
@@ -176,8 +196,10 @@ def main() -> None:
 
     device = pick_device(arguments.gpu)
     print(f"evaluation: {arguments.name}: loading the model", flush=True)
-    model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None)
-    scorer = Scorer(arguments.name, model.to(device), tokenizer, pick_precision(settings.precision, device))
+    chat = load_tokenizer(arguments.sft_data.parent / "tokenizer")
+    model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat)
+    precision = pick_precision(settings.precision, device)
+    scorer = Scorer(arguments.name, model.to(device), tokenizer, str(chat.eos_token), precision)
     result = evaluate(scorer, settings, held_out, examples, control)
     with new_file(arguments.output) as path:
         write_json(path, result)

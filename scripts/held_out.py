@@ -1,7 +1,7 @@
 """Index the n-grams of all text that training must not repeat: validation, instruction sets, benchmarks.
 
     python scripts/held_out.py --settings '{"decontamination_ngram": 50}' --sources books news --shards 4 \
-        --directory results/corpus --sets '[{"name": "demo", "uri": "…", "sha256": ""}]' --downloads work/downloads \
+        --directory results/corpus --sets '[{"name": "demo", "uri": "…"}]' --downloads work/downloads \
         --benchmarks data/ceval.jsonl --output results/corpus/held_out/manifest.json
 
 Reads validation/SOURCE/SHARD.parquet below the directory. All instruction records count, not only those that will be
@@ -11,15 +11,15 @@ held out: which ones these are hangs on the tokenizer, which hangs on the corpus
 import argparse
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lib.addresses import fetched
 from lib.errors import run
 from lib.held_out import benchmark_texts, index_texts
-from lib.instructions import read_instructions
+from lib.instructions import opened_sets
 from lib.manifest import write_manifest
 from lib.outputs import new_directory
 from lib.settings.base import from_json
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--sources", nargs="*", default=[])
     parser.add_argument("--shards", type=int, required=True)
     parser.add_argument("--directory", type=Path, required=True)
-    parser.add_argument("--sets", type=json.loads, default=[], help="JSON list of objects with name, uri and sha256")
+    parser.add_argument("--sets", type=json.loads, default=[], help="JSON list of rows of the sheet, as objects")
     parser.add_argument("--downloads", type=Path, required=True)
     parser.add_argument("--benchmarks", nargs="*", type=Path, default=[])
     parser.add_argument("--output", type=Path, required=True)
@@ -58,11 +58,11 @@ def all_texts(
     """(name, text) of everything that training must not repeat."""
     for path in shards:
         yield from pl.read_parquet(path, columns=["id", "text"]).iter_rows()
-    for row in sets:
-        with fetched(row["uri"], downloads, row["sha256"]) as path:
-            for number, record in enumerate(read_instructions(path)):
-                for text in (record.question, record.output):
-                    yield f"instructions/{row['name']}:{number:08d}", text
+    with ExitStack() as files:
+        for one in opened_sets(sets, downloads, files):
+            for number, (_, conversation) in enumerate(one.conversations()):
+                for text in conversation.texts():
+                    yield f"instructions/{one.name}:{number:08d}", text
     for path in benchmarks:
         yield from benchmark_texts(path)
 

@@ -1,32 +1,40 @@
-"""Turn instruction sets into training examples: chat text and tokens, with labels on the responses only.
+"""Turn instruction sets into training examples: chat text and tokens, with labels on what the assistant says only.
 
     python scripts/sft_data.py --settings '{"max_length": 512}' --seed 1 \
-        --tokenizer results/tokenizer/manifest.json --sets '[{"name": "demo", "uri": "…", "sha256": ""}]' \
+        --tokenizer results/tokenizer/manifest.json --sets '[{"name": "demo", "uri": "…"}]' \
         --downloads work/downloads --output results/sft_data/manifest.json
 
-Writes train and validation as readable .jsonl and as .arrow (input_ids, labels), and skipped.jsonl: every record
-left out, with the reason.
+Writes train and validation as readable .jsonl and as .arrow (input_ids, labels; source for validation), skipped.jsonl
+with every record or turn left out and the reason, and tokenizer/: the tokenizer with the chat template of the examples.
 """
 
 import argparse
-import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from lib.addresses import fetched
+import polars as pl
+
 from lib.arrow import IGNORED_LABEL, TokenWriter
-from lib.errors import UserError, run
-from lib.instructions import held_out, read_instructions, render, require_chat_template
+from lib.chat_templates import set_template
+from lib.conversations import Conversation
+from lib.draws import copies
+from lib.errors import UserError, about, run
+from lib.examples import Example, ExampleMaker
+from lib.instruction_duplicates import conversation_hash, find_repeated
+from lib.instructions import InstructionSet, held_out, opened_sets
 from lib.manifest import write_manifest
 from lib.models import load_tokenizer, quiet_libraries
-from lib.outputs import new_directory
+from lib.outputs import new_directory, scratch_directory
 from lib.settings.base import from_json
 from lib.settings.sft import InstructionSettings
 
 SPLITS = ("train", "validation")
+REASONS = ("too_long", "shortened", "exact_duplicate", "near_duplicate", "control_token", "weight")
 
 
 def main() -> None:
@@ -34,18 +42,22 @@ def main() -> None:
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--sets", type=json.loads, required=True, help="JSON list of objects with name, uri and sha256")
+    parser.add_argument("--sets", type=json.loads, required=True, help="JSON list of rows of the sheet, as objects")
     parser.add_argument("--downloads", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(InstructionSettings, args.settings)
     quiet_libraries()
 
+    tokenizer = load_tokenizer(args.tokenizer.parent)
+    set_template(tokenizer, settings.template)
     with new_directory(args.output.parent) as directory:
-        counts = write_examples(args.sets, args.downloads, args.tokenizer.parent, settings, args.seed, directory)
-        for split, remedy in (("train", "add instructions"), ("validation", "raise sft.validation_fraction")):
-            if not counts[split]:
-                raise UserError(f"no instruction is left for {split} ({dict(counts)}); {remedy}")
+        tokenizer.save_pretrained(directory / "tokenizer")
+        with ExitStack() as files:
+            sets = opened_sets(args.sets, args.downloads, files)
+            repeated = look_for_repeated(sets, settings, directory / "scratch")
+            counts = write_examples(sets, repeated, ExampleMaker(tokenizer, settings), settings, args.seed, directory)
+        check_splits(counts, settings)
         write_manifest(
             directory,
             inputs={"tokenizer": args.tokenizer},
@@ -53,66 +65,135 @@ def main() -> None:
             settings=settings,
             seed=args.seed,
             packages=["transformers", "tokenizers", "pyarrow"],
-            facts={"sets": [row["name"] for row in args.sets]},
+            facts={"sets": [row["name"] for row in args.sets], "masked": masked(counts)},
         )
+    duplicates = counts["skipped_exact_duplicate"] + counts["skipped_near_duplicate"]
     print(
         f"sft: {counts['train']:,} examples to train on, {counts['validation']:,} held out, "
-        f"{counts['skipped_too_long']} too long, {counts['skipped_duplicate']} duplicates",
+        f"{counts['skipped_too_long']} too long, {duplicates} duplicates; "
+        f"the loss leaves out {masked(counts):.0%} of the tokens",
         flush=True,
     )
 
 
+def look_for_repeated(
+    sets: Sequence[InstructionSet], settings: InstructionSettings, scratch: Path
+) -> dict[int, tuple[str, int]]:
+    """The conversations that repeat an earlier one, in its set or in a set above it; see find_repeated."""
+    conversations = (conversation for one in sets for _, conversation in one.conversations())
+    with scratch_directory(scratch):
+        return find_repeated(
+            conversations, settings.near_duplicate_similarity if settings.near_duplicates else None, scratch
+        )
+
+
 def write_examples(
-    sets: list[dict[str, Any]],
-    downloads: Path,
-    tokenizer_directory: Path,
+    sets: Sequence[InstructionSet],
+    repeated: Mapping[int, tuple[str, int]],
+    make: ExampleMaker,
     settings: InstructionSettings,
     seed: int,
     directory: Path,
 ) -> Counter[str]:
-    """Stream every record of every set into train, validation or skipped; returns the counts."""
-    tokenizer = load_tokenizer(tokenizer_directory)
-    require_chat_template(tokenizer)
-    counts: Counter[str] = Counter(dict.fromkeys((*SPLITS, "skipped_too_long", "skipped_duplicate"), 0))
-    seen: set[bytes] = set()  # 16 bytes for every record
-    with ExitStack() as files:
-        readable = {
-            name: files.enter_context((directory / f"{name}.jsonl").open("w", encoding="utf-8"))
+    """Stream every conversation of every set into train, validation or skipped; returns the counts."""
+    originals = {original for _, original in repeated.values()}
+    names: dict[int, str] = {}
+    number = 0
+    with ExampleFiles(directory) as files:
+        for one in sets:
+            for place_in_set, (place, conversation) in enumerate(one.conversations()):
+                record = {"id": f"{one.name}:{place_in_set:08d}", "source": one.name, "category": conversation.category}
+                if number in originals:
+                    names[number] = str(record["id"])
+                if number in repeated:
+                    rule, original = repeated[number]
+                    files.skip(record, conversation, rule, f"{rule.replace('_', ' ')} of {names[original]}")
+                else:
+                    with about(place):
+                        fitted = make(conversation)
+                    if fitted.left_out:
+                        files.skip(record, conversation, *fitted.left_out)
+                    if not fitted.example:
+                        pass
+                    elif held_out(conversation.prompt, settings.validation_fraction, seed):
+                        files.add("validation", record, fitted.example)
+                    else:
+                        hashes = pl.Series([conversation_hash(conversation)])
+                        times = int(copies(hashes, one.weight, seed)[0])
+                        for _ in range(times):
+                            files.add("train", record, fitted.example)
+                        if not times:
+                            files.skip(record, conversation, "weight", f"not drawn at weight {one.weight:g}")
+                number += 1
+    return files.counts
+
+
+class ExampleFiles:
+    """The files that examples go into, and how many went where."""
+
+    def __init__(self, directory: Path) -> None:
+        self.counts = Counter(dict.fromkeys((*SPLITS, *(f"skipped_{reason}" for reason in REASONS)), 0))
+        self._open = ExitStack()
+        self._readable = {
+            name: self._open.enter_context((directory / f"{name}.jsonl").open("w", encoding="utf-8"))
             for name in (*SPLITS, "skipped")
         }
-        tokens = {
-            split: files.enter_context(TokenWriter(directory / f"{split}.arrow", ["input_ids", "labels"]))
-            for split in SPLITS
+        self._tokens = {
+            "train": self._open.enter_context(TokenWriter(directory / "train.arrow", ["input_ids", "labels"])),
+            "validation": self._open.enter_context(
+                TokenWriter(directory / "validation.arrow", ["input_ids", "labels"], texts=["source"])
+            ),
         }
-        for row in sets:
-            path = files.enter_context(fetched(row["uri"], downloads, row["sha256"]))
-            for number, instruction in enumerate(read_instructions(path)):
-                example = render(instruction, tokenizer)
-                record = {
-                    "id": f"{row['name']}:{number:08d}",
-                    "source": row["name"],
-                    "category": instruction.category,
-                    "prompt": example.prompt,
-                    "response": example.response,
-                }
-                prompt = tokenizer.encode(example.prompt, add_special_tokens=False)
-                response = tokenizer.encode(example.response, add_special_tokens=False)
-                key = hashlib.sha256(f"{example.prompt}\0{example.response}".encode()).digest()[:16]
-                length = len(prompt) + len(response)
-                if key in seen:
-                    counts["skipped_duplicate"] += 1
-                    name, record["reason"] = "skipped", "duplicate"
-                elif length > settings.max_length:
-                    counts["skipped_too_long"] += 1
-                    name, record["reason"] = "skipped", f"too long: {length} tokens"
-                else:
-                    name = SPLITS[held_out(example.prompt, settings.validation_fraction, seed)]
-                    counts[name] += 1
-                    labels = [IGNORED_LABEL] * len(prompt) + response
-                    tokens[name].add(input_ids=prompt + response, labels=labels)
-                seen.add(key)
-                readable[name].write(json.dumps(record, ensure_ascii=False) + "\n")
-    return counts
+
+    def add(self, split: str, record: Mapping[str, str], example: Example) -> None:
+        """One more row of a split."""
+        self.counts[split] += 1
+        self.counts[f"{split}_tokens"] += len(example.input_ids)
+        self.counts[f"{split}_trained_tokens"] += sum(label != IGNORED_LABEL for label in example.labels)
+        row: dict[str, Any] = {"input_ids": example.input_ids, "labels": example.labels}
+        if split == "validation":
+            row["source"] = record["source"]
+        self._tokens[split].add(**row)
+        spans = [{"text": span.text, "trained": span.is_trained} for span in example.spans]
+        self._write(split, {**record, "spans": spans})
+
+    def skip(self, record: Mapping[str, str], conversation: Conversation, reason: str, explanation: str) -> None:
+        """A record that is left out, or that lost some of its turns."""
+        self.counts[f"skipped_{reason}"] += 1
+        self._write("skipped", {**record, "reason": explanation, "messages": conversation.messages("\n\n")})
+
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        self._readable[name].write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, traceback)
+
+
+def check_splits(counts: Mapping[str, int], settings: InstructionSettings) -> None:
+    """Raise UserError unless there is something to train on and something to validate with."""
+    found = f"{counts['train']:,} examples to train on, {counts['validation']:,} held out"
+    if not counts["train"] and not counts["validation"]:
+        raise UserError(f"no instruction is left ({found}); add instructions, or see sft.max_length")
+    if not counts["train"]:
+        raise UserError(
+            f"sft.validation_fraction {settings.validation_fraction:g} holds out every instruction ({found}); "
+            "lower it, or add instructions"
+        )
+    if not counts["validation"]:
+        raise UserError(
+            f"sft.validation_fraction {settings.validation_fraction:g} holds out no instruction ({found}); "
+            "raise it, or add instructions"
+        )
+
+
+def masked(counts: Mapping[str, int]) -> float:
+    """Share of the tokens to train on that the loss leaves out."""
+    return round(1 - counts["train_trained_tokens"] / max(counts["train_tokens"], 1), 4)
 
 
 if __name__ == "__main__":

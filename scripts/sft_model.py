@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lib.adapters import merge_adapter
 from lib.errors import run
+from lib.generation import end_tokens
 from lib.manifest import read_json, write_manifest
 from lib.model_card import model_card
 from lib.models import check_sizes, load_tokenizer, quiet_libraries
@@ -32,8 +33,10 @@ def main() -> None:
 
     lineage = {name: getattr(args, name) for name in LINEAGE}
     model = merge_adapter(args.model.parent, args.adapter.parent)
-    tokenizer = load_tokenizer(args.model.parent)
+    tokenizer = load_tokenizer(args.sft_data.parent / "tokenizer")  # with the template that it was trained with
     check_sizes(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
     with new_directory(args.output) as directory:
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)

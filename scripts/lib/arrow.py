@@ -14,17 +14,19 @@ ROWS_IN_MEMORY = 1_000
 
 
 class TokenWriter:
-    """Writes rows of token id lists, one list per column."""
+    """Writes rows of token id lists, one list per column; columns of `texts` hold a text each."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], texts: Sequence[str] = ()) -> None:
         self.rows = 0
         self.tokens = 0
-        self._schema = pa.schema([(column, pa.list_(pa.int32())) for column in columns])
-        self._waiting: list[dict[str, Sequence[int]]] = []
+        self._schema = pa.schema(
+            [*((column, pa.list_(pa.int32())) for column in columns), *((column, pa.string()) for column in texts)]
+        )
+        self._waiting: list[dict[str, Sequence[int] | str]] = []
         self._file = pa.OSFile(str(path), "wb")
         self._stream = pa.ipc.new_stream(self._file, self._schema)
 
-    def add(self, **row: Sequence[int]) -> None:
+    def add(self, **row: Sequence[int] | str) -> None:
         """Append one row; the first column's length counts towards `tokens`."""
         self.rows += 1
         self.tokens += len(row[self._schema.names[0]])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from lib.chat_spans import prompt_ids
 from lib.errors import UserError
 
 PROMPTS_AT_ONCE = 16
@@ -29,10 +30,7 @@ def chat_ids(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) ->
     """
     if tokenizer.chat_template is None:
         raise UserError("the tokenizer has no chat template; take a base model with chat_template.jinja")
-    encoded = tokenizer.apply_chat_template(
-        list(messages), add_generation_prompt=True, return_dict=True, sanitize_control_tokens=True
-    )
-    return list(encoded["input_ids"])
+    return prompt_ids(tokenizer, messages)
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[int]:

@@ -11,6 +11,8 @@ from lib.settings.base import nearest_name
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MAX_WEIGHT = 100
+LAYOUTS = ("alpaca", "sharegpt", "messages")
+"""What records of instructions can look like; see lib.conversations."""
 NUMBERS = ("weight", "max_characters")  # columns that do not hold text
 
 
@@ -26,6 +28,8 @@ class Source:
     """Checksum of the fetched file, enforced when given."""
     format: str = ""
     """Format of the file; by its ending when empty."""
+    layout: str = ""
+    """For instructions: what records look like, one of LAYOUTS; by their keys when empty."""
     text_field: str = ""
     """For records: the field that holds the text."""
     license: str = ""
@@ -72,6 +76,8 @@ def read_sheet(path: Path) -> dict[str, Source]:
             raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
         if not values.get("uri"):
             raise UserError(f"{where}: uri is empty")
+        if values.get("layout", "") not in ("", *LAYOUTS):
+            raise UserError(f"{where}: unknown layout {values['layout']!r} (known: {', '.join(LAYOUTS)})")
         if values["name"] in sources:
             raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
         sources[values["name"]] = Source(**values, **_numbers(cells, where))

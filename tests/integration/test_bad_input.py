@@ -1,6 +1,7 @@
 """What a user gets wrong ends with one clear line, a status that says so, and no half-written results."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,7 @@ def test_a_gguf_that_is_cut_off(fresh: Workspace) -> None:
 
 def test_instructions_with_broken_json(done: Workspace) -> None:
     break_line(done.root / "data" / "instructions.jsonl", 23)
-    for path in (done.root / "results" / "sft_data").iterdir():
-        path.unlink()
+    shutil.rmtree(done.root / "results" / "sft_data")
     before = done.files()
     fails_clearly(done, "results/sft_data/manifest.json", names=("data/instructions.jsonl, line 23", "broken JSON"))
     assert done.files() == before

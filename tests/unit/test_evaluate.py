@@ -12,8 +12,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from lib.chat_spans import conversation_spans
 from lib.errors import UserError
-from lib.instructions import Instruction, render
 from lib.models import load_model, load_tokenizer
 from tiny_model import TEXT, make_tiny_model
 
@@ -43,12 +43,16 @@ def results(tmp_path: Path) -> Path:
     (tmp_path / "corpus" / "manifest.json").write_text(json.dumps(facts))
 
     tokenizer = load_tokenizer(tmp_path / "model")
-    (tmp_path / "sft_data").mkdir()
+    tokenizer.save_pretrained(tmp_path / "sft_data" / "tokenizer")
     with (tmp_path / "sft_data" / "validation.jsonl").open("w", encoding="utf-8") as file:
         for number, category in enumerate(("reasoning", "writing", "writing")):
             # U+2028 ends a line for str.splitlines, but not in a file of JSON lines.
-            example = render(Instruction(f"题{number}", "", "答\u2028" * (number + 1)), tokenizer)
-            record = {"id": str(number), "source": "demo", "category": category, **vars(example)}
+            messages = [
+                {"role": "user", "content": f"题{number}"},
+                {"role": "assistant", "content": "答\u2028" * (number + 1)},
+            ]
+            spans = [{"text": span.text} for span in conversation_spans(tokenizer, messages)]
+            record = {"id": str(number), "source": "demo", "category": category, "spans": spans}
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     (tmp_path / "control.txt").write_text(TEXT[0] + "\n" + TEXT[1])
     return tmp_path
@@ -88,7 +92,7 @@ def test_text_and_responses_are_scored_per_source_and_category(results: Path, mo
 
     assert set(responses["parts"]) == {"reasoning", "writing"}
     records = [json.loads(line) for line in (results / "sft_data" / "validation.jsonl").open(encoding="utf-8")]
-    bits = sum(naive_bits(model, record["prompt"], record["response"]) for record in records)
+    bits = sum(naive_bits(model, *(span["text"] for span in record["spans"])) for record in records)
     characters = 2 + 4 + 6  # the answers without their end token
     assert responses["overall"]["characters"] == characters
     assert responses["overall"]["bits_per_character"] == pytest.approx(bits / characters, abs=1e-4)

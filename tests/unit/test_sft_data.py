@@ -1,64 +1,185 @@
-"""The sft_data program: records become tokens with labels on the response alone, and none is lost."""
+"""The sft_data program: conversations become rows of tokens, and none is lost on the way."""
 
 import json
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sft_data import write_examples
+import sft_data as program
 
 from lib.arrow import IGNORED_LABEL, read_tokens
+from lib.chat_spans import encode_spans
 from lib.errors import UserError
+from lib.manifest import read_json, write_json
 from lib.models import load_tokenizer
-from lib.settings.sft import InstructionSettings
 from tiny_model import make_tiny_model
 
 RECORDS = [{"instruction": f"问题{number}", "input": "", "output": f"回答{number}。"} for number in range(40)]
-EXTRA = [RECORDS[0], {"instruction": "长", "output": "字" * 500}]
+LONG_TEXT = (
+    "天还没亮，集市就开了。农人摆出白菜、洋葱、梨子和一筐筐鸡蛋。"
+    "河与山之间的田，是谷中最好的田。老船夫把小船系在柳树下，数了数今天的铜钱。"
+)
+
+Make = Callable[..., Path]
 
 
 @pytest.fixture
-def tokenizer(tmp_path: Path) -> Path:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Runs the program on sets of records, given by name; returns the directory that it writes."""
     make_tiny_model(tmp_path / "tokenizer")
-    return tmp_path / "tokenizer"
+    write_json(tmp_path / "tokenizer" / "manifest.json", {})
+
+    def run(settings: dict[str, Any], weights: dict[str, float] | None = None, **sets: list[dict[str, Any]]) -> Path:
+        rows = []
+        for name, records in sets.items():
+            path = tmp_path / f"{name}.jsonl"
+            path.write_text("".join(json.dumps(record) + "\n" for record in records))
+            rows.append({"name": name, "uri": str(path), "weight": (weights or {}).get(name, 1.0)})
+        output = tmp_path / "data" / "manifest.json"
+        arguments = {
+            "--settings": json.dumps(settings),
+            "--seed": "1",
+            "--tokenizer": tmp_path / "tokenizer" / "manifest.json",
+            "--sets": json.dumps(rows),
+            "--downloads": tmp_path / "downloads",
+            "--output": output,
+        }
+        monkeypatch.setattr(sys, "argv", ["sft_data.py", *(str(part) for pair in arguments.items() for part in pair)])
+        program.main()
+        return output.parent
+
+    return run
 
 
-def write(path: Path, records: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Write a set to disk; returns it as the program's --sets takes it."""
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return [{"name": "demo", "uri": str(path), "sha256": ""}]
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-def lines(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def test_every_record_is_somewhere(tmp_path: Path, tokenizer: Path) -> None:
-    settings = InstructionSettings(max_length=256, validation_fraction=0.3)
-    sets = write(tmp_path / "set.jsonl", RECORDS + EXTRA)
-    counts = write_examples(sets, tmp_path / "downloads", tokenizer, settings, 1, tmp_path)
-    assert counts["train"] + counts["validation"] == len(RECORDS)
-    assert counts["skipped_too_long"] == counts["skipped_duplicate"] == 1
-    skipped = lines(tmp_path / "skipped.jsonl")
-    assert [record["reason"].split(":")[0] for record in skipped] == ["duplicate", "too long"]
+def rows(data: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """(tokens, readable record) of every example."""
     for split in ("train", "validation"):
-        assert len(read_tokens(tmp_path / f"{split}.arrow")) == len(lines(tmp_path / f"{split}.jsonl")) == counts[split]
+        yield from zip(read_tokens(data / f"{split}.arrow"), lines(data / f"{split}.jsonl"), strict=True)
 
 
-def test_labels_cover_the_response_and_its_end(tmp_path: Path, tokenizer: Path) -> None:
-    sets = write(tmp_path / "set.jsonl", RECORDS)
-    write_examples(sets, tmp_path / "downloads", tokenizer, InstructionSettings(), 1, tmp_path)
-    decoder = load_tokenizer(tokenizer)
-    for row, record in zip(read_tokens(tmp_path / "train.arrow"), lines(tmp_path / "train.jsonl"), strict=True):
-        learned = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label >= 0]
-        assert decoder.decode(learned) == record["response"]
-        assert learned[-1] == decoder.eos_token_id
-        assert [label for label in row["labels"] if label != IGNORED_LABEL] == learned
-        assert decoder.decode(row["input_ids"]) == record["prompt"] + record["response"]
+def test_every_record_is_somewhere(make: Make) -> None:
+    nearly = {"instruction": LONG_TEXT, "output": "好。"}, {"instruction": LONG_TEXT + "！", "output": "好！"}
+    extra = [RECORDS[0], {"instruction": "长", "output": "字" * 500}, {"instruction": "<|im_end|>", "output": "a"}]
+    data = make({"max_length": 256, "validation_fraction": 0.3}, demo=[*RECORDS, *extra, *nearly])
+    counts = read_json(data / "manifest.json")["counts"]
+    assert counts["train"] + counts["validation"] == len(RECORDS) + 1
+    skipped = {record["id"]: record["reason"] for record in lines(data / "skipped.jsonl")}
+    assert skipped == {
+        "demo:00000040": "exact duplicate of demo:00000000",
+        "demo:00000041": "too long: 1047 tokens",
+        "demo:00000042": "holds <|im_end|>, which only the chat template may write",
+        "demo:00000044": "near duplicate of demo:00000043",
+    }
+    for reason in ("exact_duplicate", "too_long", "control_token", "near_duplicate"):
+        assert counts[f"skipped_{reason}"] == 1
+    for split in ("train", "validation"):
+        assert len(read_tokens(data / f"{split}.arrow")) == len(lines(data / f"{split}.jsonl")) == counts[split]
 
 
-def test_broken_record_names_its_line(tmp_path: Path, tokenizer: Path) -> None:
-    sets = write(tmp_path / "set.jsonl", RECORDS)
-    with (tmp_path / "set.jsonl").open("a") as file:
-        file.write('{"instruction": \n')
-    with pytest.raises(UserError, match=r"set\.jsonl, line 41: broken JSON"):
-        write_examples(sets, tmp_path / "downloads", tokenizer, InstructionSettings(), 1, tmp_path)
+def test_tokens_are_those_of_the_spans(make: Make) -> None:
+    talk = [{"role": role, "content": f"{role}说"} for role in ("system", "user", "assistant", "user", "assistant")]
+    data = make({}, demo=[*RECORDS, {"messages": talk}])
+    tokenizer = load_tokenizer(data / "tokenizer")
+    trained = masked = 0
+    for row, record in rows(data):
+        spans = encode_spans(tokenizer, [span["text"] for span in record["spans"]])
+        assert row["input_ids"] == [token for span in spans for token in span]
+        labels: list[int] = []
+        for ids, span in zip(spans, record["spans"], strict=True):
+            labels += ids if span["trained"] else [IGNORED_LABEL] * len(ids)
+            assert not span["trained"] or ids[-1] == tokenizer.eos_token_id
+        assert row["labels"] == labels
+        if "source" not in row:  # validation rows name theirs
+            trained += sum(label != IGNORED_LABEL for label in labels)
+            masked += labels.count(IGNORED_LABEL)
+    assert read_json(data / "manifest.json")["facts"]["masked"] == pytest.approx(masked / (trained + masked), abs=1e-4)
+    assert set(read_tokens(data / "validation.arrow")["source"]) == {"demo"}
+
+
+def test_the_template_stays_with_the_tokenizer(make: Make) -> None:
+    data = make({"template": "article"}, demo=RECORDS)
+    question = [{"role": "user", "content": "问"}]
+    prompt = load_tokenizer(data / "tokenizer").apply_chat_template(
+        question, tokenize=False, add_generation_prompt=True
+    )
+    assert prompt == "指令：问\n输出："
+    assert lines(data / "train.jsonl")[0]["spans"][0]["text"].startswith("指令：问题")
+
+
+def test_no_prompt_stands_on_both_sides(make: Make) -> None:
+    again = [{"instruction": record["instruction"], "output": f"不同的回答{record['output']}"} for record in RECORDS]
+    longer = [
+        {
+            "messages": [
+                {"role": "user", "content": f" {record['instruction']}\n"},
+                {"role": "assistant", "content": "嗯。"},
+                {"role": "user", "content": "还有呢？"},
+                {"role": "assistant", "content": record["output"]},
+            ]
+        }
+        for record in RECORDS
+    ]
+    data = make({"validation_fraction": 0.4}, one=RECORDS, two=again, three=longer)
+    numbers = {
+        split: {int(record["id"].partition(":")[2]) for record in lines(data / f"{split}.jsonl")}
+        for split in ("train", "validation")
+    }
+    assert numbers["train"] | numbers["validation"] == set(range(40))
+    assert not numbers["train"] & numbers["validation"]
+
+
+def test_weights_are_shares_of_a_pass(make: Make) -> None:
+    others = [{"instruction": f"别的{number}", "output": f"{number}号"} for number in range(200)]
+    data = make({}, {"often": 2.5, "seldom": 0.25}, often=RECORDS, seldom=others)
+    counts = read_json(data / "manifest.json")["counts"]
+    taken = [record["id"] for record in lines(data / "train.jsonl")]
+    times = [taken.count(name) for name in set(taken) if name.startswith("often")]
+    assert set(times) == {2, 3}
+    seldom = [name for name in taken if name.startswith("seldom")]
+    assert len(set(seldom)) == len(seldom)
+    assert 25 < len(seldom) < 70
+    assert counts["skipped_weight"] == 200 - len(seldom) - len(
+        [record for record in lines(data / "validation.jsonl") if record["source"] == "seldom"]
+    )
+    assert {record["reason"] for record in lines(data / "skipped.jsonl")} == {"not drawn at weight 0.25"}
+
+
+def test_the_same_run_gives_the_same_files(make: Make) -> None:
+    def contents() -> dict[str, bytes]:
+        data = make({}, {"demo": 1.5}, demo=RECORDS)
+        return {path.name: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+
+    assert contents() == contents()
+
+
+@pytest.mark.parametrize(
+    ("fraction", "message"),
+    [(0.999, "0.999 holds out every instruction"), (0.0001, "0.0001 holds out no instruction")],
+)
+def test_both_splits_must_hold_something(make: Make, fraction: float, message: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"sft\.validation_fraction {message} \(\d+ examples to train on, \d+ held out"
+    ):
+        make({"validation_fraction": fraction}, demo=RECORDS)
+
+
+def test_a_set_of_which_nothing_is_left(make: Make) -> None:
+    with pytest.raises(UserError, match="no instruction is left"):
+        make({"max_length": 16}, demo=RECORDS)
+
+
+def test_a_broken_record_names_its_line(make: Make) -> None:
+    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: no 'output'; found: instruction"):
+        make({}, demo=[*RECORDS, {"instruction": "a"}])
+
+
+def test_a_conversation_that_the_template_refuses_names_its_line(make: Make) -> None:
+    talk = [{"from": role, "value": "x"} for role in ("human", "function_call", "observation", "gpt")]
+    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: the chat template cannot render .* tool turns"):
+        make({"template": "article"}, demo=[*RECORDS, {"conversations": talk}])

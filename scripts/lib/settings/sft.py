@@ -1,5 +1,7 @@
 """Settings of the sft stage."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from lib.settings.base import StageSettings
@@ -9,10 +11,18 @@ from lib.settings.training import TrainingSettings
 class InstructionSettings(StageSettings):
     """How instruction records become training examples."""
 
+    template: Literal["base", "chatml", "article"] = "base"
+    """Chat template: the base model's own, ChatML, or the article's lines `指令：…`, `输入：…`, `输出：…`."""
     max_length: int = Field(default=512, ge=16)
-    """Examples with more tokens than this are left out, counted and listed."""
+    """Most tokens of an example; see `too_long`."""
+    too_long: Literal["drop_turns", "skip"] = "drop_turns"
+    """What becomes of longer ones: the oldest questions go with their answers, or the example; both are listed."""
+    near_duplicates: bool = True
+    """Leave out near-duplicates of earlier examples, too; exact ones always go."""
+    near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1)
+    """Examples whose n-grams are estimated to have at least this Jaccard similarity are near-duplicates."""
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the examples held out from training, chosen by a hash of the prompt."""
+    """Share of the examples held out from training, chosen by a hash of system prompt and first question."""
 
 
 class SftSettings(InstructionSettings, TrainingSettings):
