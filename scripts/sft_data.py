@@ -6,6 +6,7 @@
 
 Writes train and validation as readable .jsonl and as .arrow (input_ids, labels; source for validation), skipped.jsonl
 with every record or turn left out and the reason, and tokenizer/: the tokenizer with the chat template of the examples.
+With packing, a row of train.arrow holds several examples, and position_ids start again with each.
 """
 
 import argparse
@@ -13,13 +14,16 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import polars as pl
+import pyarrow.compute as pc
 
-from lib.arrow import IGNORED_LABEL, TokenWriter
+from lib.arrow import IGNORED_LABEL, TokenWriter, read_tokens
+from lib.bins import fill_bins
 from lib.chat_templates import set_template
 from lib.conversations import Conversation
 from lib.draws import copies
@@ -29,7 +33,7 @@ from lib.instruction_duplicates import conversation_hash, find_repeated
 from lib.instructions import InstructionSet, held_out, opened_sets
 from lib.manifest import write_manifest
 from lib.models import load_tokenizer, quiet_libraries
-from lib.outputs import new_directory, scratch_directory
+from lib.outputs import new_directory, new_file, scratch_directory
 from lib.settings.base import from_json
 from lib.settings.sft import InstructionSettings
 
@@ -58,6 +62,10 @@ def main() -> None:
             repeated = look_for_repeated(sets, settings, directory / "scratch")
             counts = write_examples(sets, repeated, ExampleMaker(tokenizer, settings), settings, args.seed, directory)
         check_splits(counts, settings)
+        facts = {"sets": [row["name"] for row in args.sets], "masked": masked(counts)}
+        if settings.packing:
+            counts["train_rows"] = pack_examples(directory / "train.arrow", settings.max_length, args.seed)
+            facts["padding"] = round(1 - counts["train_tokens"] / (counts["train_rows"] * settings.max_length), 4)
         write_manifest(
             directory,
             inputs={"tokenizer": args.tokenizer},
@@ -65,11 +73,12 @@ def main() -> None:
             settings=settings,
             seed=args.seed,
             packages=["transformers", "tokenizers", "pyarrow"],
-            facts={"sets": [row["name"] for row in args.sets], "masked": masked(counts)},
+            facts=facts,
         )
+    rows = f" in {counts['train_rows']:,} rows" if settings.packing else ""
     duplicates = counts["skipped_exact_duplicate"] + counts["skipped_near_duplicate"]
     print(
-        f"sft: {counts['train']:,} examples to train on, {counts['validation']:,} held out, "
+        f"sft: {counts['train']:,} examples to train on{rows}, {counts['validation']:,} held out, "
         f"{counts['skipped_too_long']} too long, {duplicates} duplicates; "
         f"the loss leaves out {masked(counts):.0%} of the tokens",
         flush=True,
@@ -172,6 +181,24 @@ class ExampleFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, traceback)
+
+
+def pack_examples(path: Path, max_length: int, seed: int) -> int:
+    """Rewrite the examples in `path` as rows of up to `max_length` tokens; returns the number of rows."""
+    examples = read_tokens(path)
+    lengths = pc.list_value_length(examples.data.column("input_ids")).to_pylist()
+    with (
+        new_file(path) as packed,
+        TokenWriter(packed, ["input_ids", "labels", "position_ids"]) as writer,
+    ):
+        for numbers in fill_bins(lengths, max_length, seed):
+            rows = examples[numbers]
+            writer.add(
+                input_ids=list(chain.from_iterable(rows["input_ids"])),
+                labels=list(chain.from_iterable(rows["labels"])),
+                position_ids=list(chain.from_iterable(range(lengths[number]) for number in numbers)),
+            )
+    return writer.rows
 
 
 def check_splits(counts: Mapping[str, int], settings: InstructionSettings) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +152,31 @@ def test_weights_are_shares_of_a_pass(make: Make) -> None:
     assert {record["reason"] for record in lines(data / "skipped.jsonl")} == {"not drawn at weight 0.25"}
 
 
+def test_packed_rows_hold_the_examples_whole(make: Make) -> None:
+    data = make({}, demo=RECORDS)
+    apart = Counter((tuple(row["input_ids"]), tuple(row["labels"])) for row in read_tokens(data / "train.arrow"))
+    data = make({"packing": True, "max_length": 200}, demo=RECORDS)
+    manifest = read_json(data / "manifest.json")
+    packed = read_tokens(data / "train.arrow")
+    together: Counter[tuple[tuple[int, ...], tuple[int, ...]]] = Counter()
+    for row in packed:
+        assert len(row["input_ids"]) == len(row["labels"]) == len(row["position_ids"]) <= 200
+        starts = [place for place, position in enumerate(row["position_ids"]) if position == 0]
+        for start, end in pairwise([*starts, len(row["input_ids"])]):
+            assert row["position_ids"][start:end] == list(range(end - start))
+            assert row["labels"][start] == IGNORED_LABEL  # nothing is predicted across a border
+            together[tuple(row["input_ids"][start:end]), tuple(row["labels"][start:end])] += 1
+    assert together == apart
+    assert manifest["counts"]["train"] == apart.total() == len(lines(data / "train.jsonl"))
+    assert manifest["counts"]["train_rows"] == len(packed) < apart.total()
+    tokens = sum(len(row["input_ids"]) for row in packed)
+    assert manifest["facts"]["padding"] == pytest.approx(1 - tokens / (200 * len(packed)), abs=1e-4)
+    assert "position_ids" not in read_tokens(data / "validation.arrow").column_names
+
+
 def test_the_same_run_gives_the_same_files(make: Make) -> None:
     def contents() -> dict[str, bytes]:
-        data = make({}, {"demo": 1.5}, demo=RECORDS)
+        data = make({"packing": True}, {"demo": 1.5}, demo=RECORDS)
         return {path.name: path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
     assert contents() == contents()

@@ -21,6 +21,8 @@ class InstructionSettings(StageSettings):
     """Leave out near-duplicates of earlier examples, too; exact ones always go."""
     near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1)
     """Examples whose n-grams are estimated to have at least this Jaccard similarity are near-duplicates."""
+    packing: bool = False
+    """Put several examples into one sequence of `max_length`, blind to one another; `batch_size` counts sequences."""
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
     """Share of the examples held out from training, chosen by a hash of system prompt and first question."""
 
