@@ -11,6 +11,7 @@ from lib.addresses import MODEL_FILES, local_files
 from lib.errors import UserError, about
 from lib.fingerprint import code_fingerprint
 from lib.settings.base import to_json, validate
+from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings
 from lib.sheets import read_sheet
 from lib.source_files import local_source_files
@@ -26,7 +27,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 try:
     SETTINGS = validate(PipelineSettings, config)
-    CORPUS_SOURCES = read_sheet(Path(SETTINGS.corpus.sources))
+    CORPUS_SOURCES = read_sheet(Path(SETTINGS.corpus.sources), SourceSettings)
     INSTRUCTION_SOURCES = read_sheet(Path(SETTINGS.sft.sources))
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
     with about("settings: base_model.uri"):

@@ -1,8 +1,8 @@
 """Text from many sources as clean, deduplicated shards, some of it held out.
 
 in   the sources of config/corpus.tsv
-out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, duplicates/, split/, validation/, mix/, held_out/, train/,
-     contaminated/, summary.tsv, README.md, manifest.json
+out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, lines/, duplicates/, shared_lines/,
+     split/, validation/, emptied/, mix/, held_out/, train/, contaminated/, summary.tsv, README.md, manifest.json
 
 Documents are dealt into a fixed number of shards per source, so that all jobs are known before anything runs.
 A source's row reaches its own rules only: changing one row leaves the raw and clean shards of all others alone, and the
@@ -17,6 +17,7 @@ from lib.settings.corpus import (
     DecontaminationSettings,
     DeduplicationSettings,
     ReadingSettings,
+    SharedLineSettings,
     SignatureSettings,
     SplitSettings,
 )
@@ -30,6 +31,10 @@ HELD_OUT_SETS = (
     if SETTINGS.corpus.decontaminate and SETTINGS.corpus.decontaminate_instructions
     else []
 )
+
+
+# The settings of each source: the general ones, and its own where the sheet has any.
+SOURCE_SETTINGS = {name: SETTINGS.corpus.model_copy(update=row.settings) for name, row in CORPUS_SOURCES.items()}
 
 
 wildcard_constraints:
@@ -62,7 +67,7 @@ rule fetch:
         settings=to_json(SETTINGS.corpus, ReadingSettings),
         # The whole row except what changes nothing here.
         source=lambda wildcards: json.dumps(
-            asdict(replace(CORPUS_SOURCES[wildcards.source], license="", weight=1, max_characters=None))
+            asdict(replace(CORPUS_SOURCES[wildcards.source], license="", weight=1, max_characters=None, settings={}))
         ),
         listing=lambda wildcards: (
             listing_fingerprint(CORPUS_FILES[wildcards.source])
@@ -83,8 +88,8 @@ rule clean:
     input:
         "results/corpus/raw/{source}/{shard}.parquet",
         # Read by way of the settings, where they are named.
-        SETTINGS.corpus.custom_rules or [],
-        SETTINGS.corpus.blocked_words or [],
+        lambda wildcards: SOURCE_SETTINGS[wildcards.source].custom_rules or [],
+        lambda wildcards: SOURCE_SETTINGS[wildcards.source].blocked_words or [],
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/dropped/{source}/{shard}.parquet",
@@ -101,7 +106,7 @@ rule clean:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
-        settings=to_json(SETTINGS.corpus, CleaningSettings),
+        settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], CleaningSettings),
         program=SCRIPTS / "clean.py",
         code=code("clean"),
     shell:
@@ -114,7 +119,8 @@ rule signatures:
     input:
         "results/corpus/clean/{source}/{shard}.parquet",
     output:
-        "results/corpus/signatures/{source}/{shard}.parquet",
+        lines="results/corpus/lines/{source}/{shard}.parquet",
+        signatures="results/corpus/signatures/{source}/{shard}.parquet",
     log:
         "logs/signatures/{source}/{shard}.log",
     benchmark:
@@ -132,7 +138,8 @@ rule signatures:
         code=code("signatures"),
     shell:
         "POLARS_MAX_THREADS={threads} RAYON_NUM_THREADS={threads} python {params.program:q}"
-        " --settings {params.settings:q} --input {input:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --settings {params.settings:q} --input {input:q} --lines {output.lines:q} --output {output.signatures:q}"
+        " 2>&1 | tee -i {log:q}"
 
 
 rule deduplicate:
@@ -165,12 +172,42 @@ rule deduplicate:
         " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
 
 
+rule shared_lines:
+    input:
+        expand("results/corpus/{step}/{{source}}/{shard}.parquet", step=["clean", "lines"], shard=SHARDS),
+        "results/corpus/duplicates/{source}.parquet",
+    output:
+        "results/corpus/shared_lines/{source}.parquet",
+    log:
+        "logs/shared_lines/{source}.log",
+    benchmark:
+        "benchmarks/shared_lines/{source}.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    params:
+        settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], SharedLineSettings),
+        shards=len(SHARDS),
+        program=SCRIPTS / "shared_lines.py",
+        code=code("shared_lines"),
+    shell:
+        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --source {wildcards.source:q} --shards {params.shards}"
+        " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
+
+
 rule split:
     input:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/duplicates/{source}.parquet",
+        "results/corpus/shared_lines/{source}.parquet",
     output:
         "results/corpus/validation/{source}/{shard}.parquet",
+        "results/corpus/emptied/{source}/{shard}.parquet",
         counts="results/corpus/split/{source}/{shard}.json",
     log:
         "logs/split/{source}/{shard}.log",
@@ -186,12 +223,13 @@ rule split:
     params:
         settings=to_json(SETTINGS.corpus, SplitSettings),
         seed=SETTINGS.seed,
+        minimum_length=lambda wildcards: SOURCE_SETTINGS[wildcards.source].minimum_length,
         program=SCRIPTS / "split.py",
         code=code("split"),
     shell:
         "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
-        " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
-        " --output {output.counts:q} 2>&1 | tee -i {log:q}"
+        " --minimum-length {params.minimum_length} --source {wildcards.source:q} --shard {wildcards.shard}"
+        " --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
 rule mix:
@@ -269,6 +307,7 @@ rule decontaminate:
     input:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/duplicates/{source}.parquet",
+        "results/corpus/shared_lines/{source}.parquet",
         "results/corpus/mix/{source}.json",
         "results/corpus/held_out/manifest.json",
     output:
@@ -290,12 +329,14 @@ rule decontaminate:
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
         split=to_json(SETTINGS.corpus, SplitSettings),
         seed=SETTINGS.seed,
+        minimum_length=lambda wildcards: SOURCE_SETTINGS[wildcards.source].minimum_length,
         program=SCRIPTS / "decontaminate.py",
         code=code("decontaminate"),
     shell:
         "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --split {params.split:q} --seed {params.seed} --source {wildcards.source:q} --shard {wildcards.shard}"
-        " --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
+        " --split {params.split:q} --seed {params.seed} --minimum-length {params.minimum_length}"
+        " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
+        " --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
 rule corpus:
@@ -307,6 +348,7 @@ rule corpus:
             source=CORPUS_SOURCES,
             shard=SHARDS,
         ),
+        expand("results/corpus/shared_lines/{source}.parquet", source=CORPUS_SOURCES),
         expand("results/corpus/mix/{source}.json", source=CORPUS_SOURCES),
         # Not read, but part of what the manifest vouches for: a shard that was deleted is made again.
         expand(
@@ -341,6 +383,7 @@ rule corpus:
                     "license": row.license,
                     "weight": row.weight,
                     "max_characters": row.max_characters,
+                    "settings": row.settings,
                 }
                 for row in CORPUS_SOURCES.values()
             ],

@@ -5,8 +5,8 @@
         --output results/corpus/manifest.json
 
 Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json,
-split/SOURCE/SHARD.json and train/SOURCE/SHARD.json. Writes summary.tsv (a row per source and rule), README.md and,
-last, the manifest. Fails when nothing is left to train on or to hold out.
+shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json and train/SOURCE/SHARD.json. Writes summary.tsv (a row per source
+and rule), README.md and, last, the manifest. Fails when nothing is left to train on or to hold out.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import polars as pl
 
 from lib.checksums import sha256_file
 from lib.data_card import data_card
@@ -31,6 +32,8 @@ from lib.sheets import Source
 SPLITS = ("train", "validation")
 PACKAGES = ("numpy", "opencc", "polars", "pyarrow", "rensa", "selectolax")  # whose versions shape the shards
 UNITS = ("documents", "characters")
+EXAMPLES = 5
+"""Shared lines of each source that the data card shows."""
 COLUMNS = [
     *(f"documents_{what}" for what in ("in", "changed", "dropped", "added", "out")),
     *(f"characters_{what}" for what in ("in", "removed", "dropped", "added", "out")),
@@ -44,6 +47,8 @@ class SourceCounts:
     source: Source
     raw: dict[str, Any]
     """Documents, characters and files as fetched."""
+    shared_lines: list[str]
+    """The most frequent ones."""
     clean: list[dict[str, dict[str, int]]]
     """By shard: what each rule did."""
     split: list[dict[str, dict[str, Any]]]
@@ -69,7 +74,13 @@ def main() -> None:
         table.to_csv(path, sep="\t", index=False)
     with new_file(directory / "README.md") as path:
         path.write_text(
-            data_card([(counts.source, counts.raw) for counts in sources], results(table), table, settings, args.seed),
+            data_card(
+                [(counts.source, counts.raw, counts.shared_lines) for counts in sources],
+                results(table),
+                table,
+                settings,
+                args.seed,
+            ),
             encoding="utf-8",
         )
     with new_file(args.output) as path:
@@ -81,9 +92,11 @@ def main() -> None:
 def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
     """The count files of one source."""
     names = [f"{source.name}/{shard_name(number)}.json" for number in range(shards)]
+    lines = pl.read_parquet(directory / "shared_lines" / f"{source.name}.parquet", columns=["text"], n_rows=EXAMPLES)
     return SourceCounts(
         source,
         read_json(directory / "raw" / f"{source.name}.json"),
+        lines["text"].to_list(),
         [read_json(directory / "clean" / name) for name in names],
         [read_json(directory / "split" / name) for name in names],
         [read_json(directory / "train" / name) for name in names],
@@ -98,12 +111,13 @@ def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for counts in sources:
-        steps = [("fetch", "read", _unchanged(counts.raw))]
+        steps = [("fetch", "quarantined", _quarantined(counts.raw)), ("fetch", "read", _unchanged(counts.raw))]
         steps += [("clean", rule, _add([shard[rule] for shard in counts.clean])) for rule in counts.clean[0]]
         split = {key: _add([shard[key] for shard in counts.split]) for key in counts.split[0]}
         train = {key: _add([shard[key] for shard in counts.train]) for key in counts.train[0]}
         for rule in ("exact_duplicate", "near_duplicate"):
             steps.append(("deduplicate", rule, _with(steps[-1][2], "dropped", split[rule])))
+        steps.append(("split", "shared_lines", _with(steps[-1][2], "dropped", split["shared_lines"])))
         steps += [("split", name, _unchanged(split[name])) for name in ("validation", "train")]
         for step, rule, effect in (
             ("mix", "weight", "dropped"),
@@ -132,7 +146,7 @@ def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
     """Raise UserError when there is nothing to train on or nothing to hold out."""
     split = total(table, "split").set_index("rule")["documents_out"]
     left = {name: counts["documents"] for name, counts in results(table).items()}
-    read = total(table, "fetch")["documents_in"].sum()
+    read = total(table, "fetch").set_index("rule")["documents_in"]["read"]
     dropped = table.groupby("rule", sort=False)["documents_dropped"].sum()
     reasons = ", ".join(f"{rule} {number:,}" for rule, number in dropped.items() if number) or "none"
     if not split.sum():
@@ -187,13 +201,21 @@ def _unchanged(counts: dict[str, Any]) -> dict[str, int]:
     return {f"{unit}_{end}": counts[unit] for unit in UNITS for end in ("in", "out")}
 
 
+def _quarantined(raw: dict[str, Any]) -> dict[str, int]:
+    """A row for records that could not be read; how many characters they had is not known, and none are counted."""
+    number = sum(raw["quarantined"].values())
+    return _unchanged(raw) | {"documents_in": raw["documents"] + number, "documents_dropped": number}
+
+
 def _with(before: dict[str, int], effect: str, counts: dict[str, int]) -> dict[str, int]:
-    """A row for a step that drops or adds `counts` of what the row `before` let through."""
-    row: dict[str, int] = {}
+    """A row for a step that drops or adds `counts` of what the row `before` let through, and may shorten the rest."""
+    removed = counts.get("removed", 0)
+    row = {"documents_changed": counts.get("changed", 0), "characters_removed": removed}
     for unit in UNITS:
         change = counts[unit] if effect == "added" else -counts[unit]
         row |= {f"{unit}_in": before[f"{unit}_out"], f"{unit}_{effect}": counts[unit]}
         row[f"{unit}_out"] = before[f"{unit}_out"] + change
+    row["characters_out"] -= removed
     return row
 
 

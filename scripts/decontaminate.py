@@ -1,11 +1,13 @@
 """Write the training text of one shard: what is neither a duplicate, nor held out, nor repeats what is held out.
 
     python scripts/decontaminate.py --settings '{"decontamination_ngram": 50}' --split '{"validation_fraction": 0.05}' \
-        --seed 1 --source news --shard 0 --directory results/corpus --output results/corpus/train/news/0000.json
+        --seed 1 --minimum-length 100 --source news --shard 0 --directory results/corpus \
+        --output results/corpus/train/news/0000.json
 
-Reads clean/SOURCE/SHARD.parquet, duplicates/SOURCE.parquet, mix/SOURCE.json and held_out/ below the directory. Writes
-train/SOURCE/SHARD.parquet (columns id, text; a document that is taken twice has ids that end in nothing and #2),
-contaminated/SOURCE/SHARD.parquet (id, ngram, held_out: whose it is), and counts, by rule, into the output.
+Reads clean/SOURCE/SHARD.parquet, duplicates/SOURCE.parquet, shared_lines/SOURCE.parquet, mix/SOURCE.json and held_out/
+below the directory. Writes train/SOURCE/SHARD.parquet (columns id, text; a document that is taken twice has ids that
+end in nothing and #2), contaminated/SOURCE/SHARD.parquet (id, ngram, held_out: whose it is), and counts, by rule, into
+the output.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from lib.errors import run
 from lib.held_out import Contamination, Index
 from lib.manifest import read_json, write_json
 from lib.outputs import new_file
+from lib.remaining import Remainder
 from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings, SplitSettings
 from lib.shard_batches import ShardWriter, batches
@@ -32,6 +35,7 @@ def main() -> None:
     parser.add_argument("--settings", required=True)
     parser.add_argument("--split", required=True, help="settings of the split")
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--minimum-length", type=int, required=True, help="fewest characters of a document")
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--directory", type=Path, required=True)
@@ -41,7 +45,7 @@ def main() -> None:
     fraction = from_json(SplitSettings, args.split).validation_fraction
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
-    duplicates = pl.read_parquet(args.directory / "duplicates" / f"{args.source}.parquet", columns=["id"])["id"]
+    remainder = Remainder(args.directory, args.source, args.minimum_length)
     mix = read_json(args.directory / "mix" / f"{args.source}.json")
     contamination = Contamination(Index.load(args.directory / "held_out"), settings.decontamination_ngram)
     counts: Counts = {}
@@ -52,9 +56,9 @@ def main() -> None:
             for target in (path, args.directory / "contaminated" / shard)
         )
         for documents in batches(args.directory / "clean" / shard):
-            unique = documents.filter(~pl.col("id").is_in(duplicates.implode()))
-            unique = unique.filter(pl.Series(~are_held_out(unique["hash"], fraction, args.seed)))
-            taken = take(unique, mix, args.seed, counts)
+            kept = remainder(documents).kept
+            kept = kept.filter(pl.Series(~are_held_out(kept["hash"], fraction, args.seed)))
+            taken = take(kept, mix, args.seed, counts)
             found = contamination(taken["text"])
             is_found = pl.int_range(len(taken), eager=True).is_in(found["row"].implode())
             add(counts, "contaminated", taken.filter(is_found))

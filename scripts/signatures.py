@@ -1,14 +1,17 @@
-"""Make the signatures by which the documents of one shard are compared with all others.
+"""Make the signatures by which the documents of one shard are compared with all others, and those of their lines.
 
     python scripts/signatures.py --settings '{"near_duplicate_ngram": 5}' \
-        --input results/corpus/clean/news/0000.parquet --output results/corpus/signatures/news/0000.parquet
+        --input results/corpus/clean/news/0000.parquet --lines results/corpus/lines/news/0000.parquet \
+        --output results/corpus/signatures/news/0000.parquet
 
 Reads the columns id, text and hash. Columns of the output: number (of the document in its source), characters,
-text_hash, hash (64 bits of it), signature, and one for each band.
+text_hash, hash (64 bits of it), signature, and one for each band. Columns of `--lines`: number, line (hash), for lines
+at the borders of documents that other documents may have, too.
 """
 
 import argparse
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from lib.errors import run
@@ -16,6 +19,7 @@ from lib.outputs import new_file
 from lib.settings.base import from_json
 from lib.settings.corpus import SignatureSettings
 from lib.shard_batches import ShardWriter, batches
+from lib.shared_lines import border_lines
 from lib.signatures import describe
 
 
@@ -23,15 +27,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--input", type=Path, required=True)
+    parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(SignatureSettings, args.settings)
 
     documents, size = 0, 0
     start = time.perf_counter()
-    with new_file(args.output) as path, ShardWriter(path) as writer:
+    with ExitStack() as stack:
+        described, lines = (
+            stack.enter_context(ShardWriter(stack.enter_context(new_file(path)))) for path in (args.output, args.lines)
+        )
         for batch in batches(args.input):
-            writer.write(describe(batch, settings))
+            described.write(describe(batch, settings))
+            lines.write(border_lines(batch))
             documents += len(batch)
             size += int(batch["text"].str.len_bytes().sum())
     name, seconds = f"{args.output.parent.name} {args.output.stem}", time.perf_counter() - start

@@ -56,6 +56,16 @@ def ngram_hashes(codes: Codes, ends: Ends, length: int) -> tuple[Hashes, Ends]:
     return _mixed(_polynomial(codes, length)[positions]), _ends(np.maximum(np.diff(ends) - length + 1, 0))
 
 
+def line_hashes(codes: Codes, ends: Ends) -> Hashes:
+    """64-bit hash, never 0, of each text as a whole: the polynomial of `ngram_hashes` over all of its codes."""
+    lengths = np.diff(ends)
+    powers = np.ones(int(lengths.max(initial=1)), np.uint64)
+    np.multiply.accumulate(np.full(len(powers) - 1, _BASE, np.uint64), out=powers[1:])
+    terms = codes.astype(np.uint64) * powers[np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)]
+    sums = np.append(np.uint64(0), np.cumsum(terms))  # of numbers that wrap around, so that differences are right
+    return _mixed(sums[ends[1:]] - sums[ends[:-1]]) | np.uint64(1)
+
+
 def windows(ends: Ends, length: int) -> Ends:
     """Where each window that `ngram_hashes` hashes begins."""
     sizes = np.diff(ends)

@@ -81,11 +81,11 @@ def write_shard(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(partial, compression="zstd", compression_level=3)
 
 
-def add(counts: Counts, name: str, frame: pl.DataFrame) -> None:
-    """Add the number of documents in `frame`, and of characters in them, to `counts[name]`."""
-    entry = counts.setdefault(name, {"documents": 0, "characters": 0})
-    entry["documents"] += len(frame)
-    entry["characters"] += count_characters(frame["text"])
+def add(counts: Counts, name: str, frame: pl.DataFrame, **more: int) -> None:
+    """Add the number of documents in `frame`, of characters in them, and `more` numbers to `counts[name]`."""
+    entry = counts.setdefault(name, {})
+    for key, number in {"documents": len(frame), "characters": count_characters(frame["text"]), **more}.items():
+        entry[key] = entry.get(key, 0) + number
 
 
 def describe_file(path: Path) -> dict[str, Any]:

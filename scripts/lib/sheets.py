@@ -2,12 +2,12 @@
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from lib.errors import UserError
-from lib.settings.base import nearest_name
+from lib.settings.base import StageSettings, nearest_name, validate
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MAX_WEIGHT = 100
@@ -38,16 +38,20 @@ class Source:
     """How often its training documents are taken, on average."""
     max_characters: int | None = None
     """Most characters of training text that are taken from it; all when None."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings that hold for this source alone, by key."""
 
 
-def read_sheet(path: Path) -> dict[str, Source]:
+def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> dict[str, Source]:
     """The rows of a sheet by name, in order. Lines that start with # are comments.
 
-    Raises UserError with file, line and column for anything that is not as it should be.
+    Every key of `own_settings` may be a column, too; what a cell of it holds goes into the row's `settings`. Raises
+    UserError with file, line and column for anything that is not as it should be.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; it must be a tab-separated sheet with the columns name and uri")
-    columns = list(Source.__dataclass_fields__)
+    settings = list(own_settings.model_fields) if own_settings else []
+    columns = [column for column in Source.__dataclass_fields__ if column != "settings"] + settings
     sources: dict[str, Source] = {}
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -71,7 +75,9 @@ def read_sheet(path: Path) -> dict[str, Source]:
         if len(row) > len(header):
             raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        values: dict[str, Any] = {column: cell for column, cell in cells.items() if column not in NUMBERS}
+        values: dict[str, Any] = {
+            column: cell for column, cell in cells.items() if column not in NUMBERS and column not in settings
+        }
         if not NAME_PATTERN.fullmatch(values.get("name", "")):
             raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
         if not values.get("uri"):
@@ -80,10 +86,22 @@ def read_sheet(path: Path) -> dict[str, Source]:
             raise UserError(f"{where}: unknown layout {values['layout']!r} (known: {', '.join(LAYOUTS)})")
         if values["name"] in sources:
             raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
+        if own_settings:
+            values["settings"] = _settings(own_settings, cells, where)
         sources[values["name"]] = Source(**values, **_numbers(cells, where))
     if not sources:
         raise UserError(f"{path}: no source; add at least one row")
     return sources
+
+
+def _settings(model: type[StageSettings], cells: dict[str, str], where: str) -> dict[str, Any]:
+    """The cells that hold settings, checked; an empty one stands for the general setting."""
+    given: dict[str, Any] = {key: cell for key in model.model_fields if (cell := cells.get(key))}
+    for key in given:
+        if get_origin(model.model_fields[key].annotation) is list:
+            given[key] = [part.strip() for part in given[key].split(",")]
+    checked = validate(model, given, where=where)
+    return {key: getattr(checked, key) for key in given}
 
 
 def _numbers(cells: dict[str, str], where: str) -> dict[str, Any]:

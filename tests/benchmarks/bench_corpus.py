@@ -164,12 +164,14 @@ def our_deduplication(directory: Path) -> Cost:
 
     where = ("--directory", directory)
     shard = "text/0000"
-    source = directory / "clean" / f"{shard}.parquet"
+    which = ("--source", "text", "--shard", 0)
+    source, lines = (directory / step / f"{shard}.parquet" for step in ("clean", "lines"))
     return cost_of(
         [
-            program("signatures.py", f"signatures/{shard}.parquet", "--input", source),
+            program("signatures.py", f"signatures/{shard}.parquet", "--input", source, "--lines", lines),
             program("deduplicate.py", "duplicates/text.parquet", "--sources", "text", "--shards", 1, *where),
-            program("split.py", f"split/{shard}.json", "--seed", 1, "--source", "text", "--shard", 0, *where),
+            program("shared_lines.py", "shared_lines/text.parquet", "--source", "text", "--shards", 1, *where),
+            program("split.py", f"split/{shard}.json", "--seed", 1, "--minimum-length", 100, *which, *where),
         ]
     )
 

@@ -59,6 +59,13 @@ def test_a_name_that_stands_twice(fresh: Workspace, sheet: str) -> None:
     assert fresh.files() == set()
 
 
+def test_a_setting_of_one_source_that_is_wrong(fresh: Workspace) -> None:
+    rows = "name\turi\tminimum_length\nstories\tdata/stories.jsonl\t\nletters\tdata/letters.jsonl\tfew\n"
+    (fresh.root / "config" / "corpus.tsv").write_text(rows, encoding="utf-8")
+    fails_clearly(fresh, names=("config/corpus.tsv, line 3: minimum_length", '"few"', "integer"))
+    assert fresh.files() == set()
+
+
 def test_an_address_that_cannot_be_reached(fresh: Workspace) -> None:
     fresh.write_sheet("corpus", far="https://127.0.0.1:1/text.jsonl")
     fails_clearly(fresh, "results/corpus/raw/far.json", names=("https://127.0.0.1:1/text.jsonl", "cannot be reached"))

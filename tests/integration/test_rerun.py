@@ -36,8 +36,14 @@ PRETRAIN = {"pretrain", "pretrain_model"} | evaluations("pretrained") | SFT
 PRETRAIN_DATA = {"pretrain_data"} | PRETRAIN
 TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_DATA
 CORPUS = {"corpus"} | TOKENIZER
-DEDUPLICATED = per_source("mix") | per_shard("split") | per_shard("decontaminate") | CORPUS
+DEDUPLICATED = per_source("shared_lines") | per_source("mix") | per_shard("split") | per_shard("decontaminate") | CORPUS
+SHARED_LINES = per_source("shared_lines") | per_shard("split") | per_shard("decontaminate") | CORPUS
 CLEAN = per_shard("clean") | per_shard("signatures") | per_source("deduplicate") | DEDUPLICATED
+# Of the last source alone, which no other one hangs on.
+LETTERS_CLEAN = set().union(
+    *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines", "mix")),
+    *(per_shard(rule, "letters") for rule in ("clean", "signatures", "split", "decontaminate")),
+)
 FETCH = per_source("fetch") | CLEAN
 EVERYTHING = {"base_model", "held_out"} | FETCH
 
@@ -116,6 +122,7 @@ def test_a_fresh_checkout_beside_the_results_makes_nothing(done: Workspace, tmp_
         ("sft", {"learning_rate": 0.02}, SFT),
         ("tokenizer", {"initialization": "random"}, {"extended_model"} | evaluations("extended") | PRETRAIN),
         ("corpus", {"minimum_length": 21}, CLEAN),
+        ("corpus", {"shared_line_share": 0.5}, SHARED_LINES),
         ("evaluation", {"max_characters": 300}, EVALUATION),
     ],
 )
@@ -137,10 +144,13 @@ def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Works
 def test_a_changed_last_source_leaves_all_of_the_other_alone(done: Workspace) -> None:
     shutil.copyfile(done.root / "data" / "letters.jsonl", done.root / "data" / "notes.jsonl")
     done.write_sheet("corpus", stories="data/stories.jsonl", letters="data/notes.jsonl")
-    theirs = per_source("fetch", "letters") | per_source("deduplicate", "letters") | per_source("mix", "letters")
-    for rule in ("clean", "signatures", "split", "decontaminate"):
-        theirs |= per_shard(rule, "letters")
-    assert done.planned() == theirs | CORPUS
+    assert done.planned() == per_source("fetch", "letters") | LETTERS_CLEAN | CORPUS
+
+
+def test_a_setting_of_one_source_makes_what_follows_from_cleaning_it(done: Workspace) -> None:
+    rows = "stories\tdata/stories.jsonl\t\nletters\tdata/letters.jsonl\t21\n"
+    (done.root / "config" / "corpus.tsv").write_text(f"name\turi\tminimum_length\n{rows}", encoding="utf-8")
+    assert done.planned() == LETTERS_CLEAN | CORPUS
 
 
 def test_decontamination_checks_every_source_against_what_is_held_out(done: Workspace) -> None:

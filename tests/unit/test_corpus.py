@@ -1,5 +1,6 @@
 import json
 import random
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import mix
 import pandas as pd
 import polars as pl
 import pytest
+import shared_lines
 import signatures
 import split
 
@@ -29,6 +31,7 @@ from lib.settings.corpus import (
     DecontaminationSettings,
     DeduplicationSettings,
     ReadingSettings,
+    SharedLineSettings,
     SignatureSettings,
     SplitSettings,
 )
@@ -50,6 +53,8 @@ class Run:
         everything = CorpusSettings(**({"minimum_length": 10, "validation_fraction": 0.2, "shards": shards} | settings))
         rows = [{"name": name, "uri": uri, "license": "CC0-1.0"} | more.get(name, {}) for name, uri in sources.items()]
         part = partial(to_json, everything)
+        own = {row["name"]: everything.model_copy(update=row.get("settings", {})) for row in rows}
+        length = {"minimum-length": everything.minimum_length}
         for row in rows:
             self.program(
                 fetch,
@@ -60,12 +65,14 @@ class Run:
             )
             for shard in range(shards):
                 path = f"{row['name']}/{shard:04d}"
-                self.shard(clean, f"clean/{path}.json", row["name"], shard, part(CleaningSettings))
+                cleaning = to_json(own[row["name"]], CleaningSettings)
+                self.shard(clean, f"clean/{path}.json", row["name"], shard, cleaning)
                 self.program(
                     signatures,
                     output=f"signatures/{path}.parquet",
                     settings=part(SignatureSettings),
                     input=self.directory / f"clean/{path}.parquet",
+                    lines=self.directory / f"lines/{path}.parquet",
                 )
         for index, row in enumerate(rows):
             name = row["name"]
@@ -78,8 +85,17 @@ class Run:
                 shards=shards,
                 directory=self.directory,
             )
+            self.program(
+                shared_lines,
+                output=f"shared_lines/{name}.parquet",
+                settings=to_json(own[name], SharedLineSettings),
+                source=name,
+                shards=shards,
+                directory=self.directory,
+            )
             for shard in range(shards):
-                self.shard(split, f"split/{name}/{shard:04d}.json", name, shard, part(SplitSettings), seed=1)
+                output = f"split/{name}/{shard:04d}.json"
+                self.shard(split, output, name, shard, part(SplitSettings), seed=1, **length)
             cap = ["--max-characters", str(row["max_characters"])] if "max_characters" in row else []
             self.program(
                 mix,
@@ -106,7 +122,7 @@ class Run:
             for shard in range(shards):
                 output = f"train/{name}/{shard:04d}.json"
                 values = part(DecontaminationSettings)
-                self.shard(decontaminate, output, name, shard, values, split=part(SplitSettings), seed=1)
+                self.shard(decontaminate, output, name, shard, values, split=part(SplitSettings), seed=1, **length)
         self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sources=rows)
         return self.directory / "manifest.json"
 
@@ -211,6 +227,87 @@ def test_mixed_and_decontaminated_text_does_not_depend_on_the_number_of_shards(
             written.append((tmp_path / "sorted").read_bytes())
         written.append((run.directory / "summary.tsv").read_bytes())
     assert written[0:4] == written[4:8]
+
+
+FOOTER = "本页面由某某翻译计划的志愿者维护，欢迎指正"
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> dict[str, str]:
+    """Two sources: pages with a footer, two of which have little else, one copied ten times; and pages without."""
+    short = [f"短文{number}。\n{FOOTER} {number}" for number in range(2)]
+    copied = ["这一篇有十份一模一样的抄本，它的文字不是别人的页脚。\n另一行也一样。"] * 10
+    lines = {
+        "manual": [
+            *(f"{text}\n是。\n第{number}页 {FOOTER}" for number, text in enumerate(PARAGRAPHS[:30])),
+            *short,
+            *copied,
+        ],
+        "books": [*PARAGRAPHS[30:], f"书里引用了一行：\n{FOOTER}"],
+    }
+    for name, texts_ in lines.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, texts_)), encoding="utf-8")
+    return {name: f"{name}.jsonl" for name in lines}
+
+
+def test_shared_lines_are_dropped_for_any_number_of_shards(run: Run, pages: dict[str, str], tmp_path: Path) -> None:
+    written: list[list[bytes]] = []
+    for shards, batch in ((1, 1 << 25), (5, 300)):
+        run.directory = tmp_path / str(shards)
+        run.monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
+        manifest = run(pages, shards=shards, near_duplicates=False)
+        table = pd.read_csv(run.directory / "summary.tsv", sep="\t").set_index(["source", "rule"])
+        row = table.loc[("manual", "shared_lines")]
+        assert row[["documents_changed", "documents_dropped", "documents_out"]].tolist() == [30, 2, 31]
+        assert row["characters_in"] - row["characters_removed"] - row["characters_dropped"] == row["characters_out"]
+        assert not table.loc[("books", "shared_lines"), ["documents_changed", "documents_dropped"]].any()
+        everything = "\n".join(text for name in ("train", "validation") for _, text in texts(manifest, name))
+        assert everything.count(FOOTER) == 1
+        assert everything.count("\n是。") == 30
+        assert everything.count("页脚") == 1
+        assert f"- 第0页 {FOOTER}" in (run.directory / "README.md").read_text(encoding="utf-8")
+        outputs = []
+        for name in ("train", "validation", "emptied", "shared_lines"):
+            frames = [pl.read_parquet(path) for path in sorted(run.directory.glob(f"{name}/**/*.parquet"))]
+            pl.concat(frames).sort("text").write_ndjson(tmp_path / "sorted")
+            outputs.append((tmp_path / "sorted").read_bytes())
+        written.append([*outputs, (run.directory / "summary.tsv").read_bytes()])
+    assert written[0] == written[1]
+
+
+def test_a_finished_corpus_has_no_shared_lines_left(run: Run, pages: dict[str, str], tmp_path: Path) -> None:
+    manifest = run(pages)
+    finished = sorted([*texts(manifest, "train"), *texts(manifest, "validation")])
+    for name in pages:
+        lines = [json.dumps(text) for source, text in finished if source == name]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    run.directory = tmp_path / "again"
+    manifest = run(pages)
+    assert sorted([*texts(manifest, "train"), *texts(manifest, "validation")]) == finished
+
+
+def test_a_source_may_keep_its_shared_lines(run: Run, pages: dict[str, str]) -> None:
+    manifest = run(pages, rows={"manual": {"settings": {"strip_shared_lines": False}}})
+    assert "".join(text for _, text in texts(manifest, "train")).count(FOOTER) > 10
+    assert "for manual: strip_shared_lines: False" in (run.directory / "README.md").read_text(encoding="utf-8")
+
+
+def test_records_that_cannot_be_read_are_in_the_ledger(run: Run, sources: dict[str, str], tmp_path: Path) -> None:
+    with (tmp_path / "news.jsonl").open("a", encoding="utf-8") as file:
+        file.write('\n{"text": "没有结尾\n{"title": "没有正文"}\n')
+    run(sources)
+    table = pd.read_csv(run.directory / "summary.tsv", sep="\t").set_index(["source", "rule"])
+    row = table.loc[("news", "quarantined")]
+    assert row[["documents_in", "documents_dropped", "documents_out"]].tolist() == [37, 2, 35]
+    assert table.loc[("books", "quarantined"), "documents_dropped"] == 0
+    assert pl.read_parquet(run.directory / "quarantine" / "news.parquet").columns == [
+        "file",
+        "position",
+        "reason",
+        "text",
+    ]
+    card = (run.directory / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"news: 1 × .*, 1 × .* could not be read and are in quarantine/news.parquet", card), card
 
 
 def test_no_training_document_shares_a_long_run_with_validation(run: Run, dirty: dict[str, str]) -> None:

@@ -16,12 +16,15 @@ PASSAGE = "大江东去浪淘尽千古风流人物故垒西边人道是三国周
 @pytest.fixture
 def stage(tmp_path: Path) -> Path:
     """100 documents, two of which repeat held-out text; one is a duplicate."""
-    for name in ("clean/news", "duplicates", "mix", "held_out"):
+    for name in ("clean/news", "duplicates", "shared_lines", "mix", "held_out"):
         (tmp_path / name).mkdir(parents=True)
     texts = [f"这是第{number}篇文章。" for number in range(98)] + [f"词曰：{PASSAGE}", f"{PASSAGE}，又及"]
     frame = pl.DataFrame({"id": [f"news:{number:08d}" for number in range(100)], "text": texts})
     frame.with_columns(text_hashes(frame["text"])).write_parquet(tmp_path / "clean" / "news" / "0000.parquet")
-    pl.DataFrame({"id": ["news:00000005"]}).write_parquet(tmp_path / "duplicates" / "news.parquet")
+    pl.DataFrame({"id": ["news:00000005"], "rule": ["exact_duplicate"]}).write_parquet(
+        tmp_path / "duplicates" / "news.parquet"
+    )
+    pl.DataFrame(schema={"line": pl.UInt64}).write_parquet(tmp_path / "shared_lines" / "news.parquet")
     index_texts([("books:00000001", PASSAGE)], 20).save(tmp_path / "held_out")
     return tmp_path
 
@@ -30,7 +33,20 @@ def call(stage: Path, monkeypatch: pytest.MonkeyPatch, **mix: Any) -> tuple[pl.D
     (stage / "mix" / "news.json").write_text(json.dumps({"weight": 1, "max_characters": None, "before": None} | mix))
     output = stage / "train" / "news" / "0000.json"
     arguments = ["--settings", '{"decontamination_ngram": 20}', "--split", '{"validation_fraction": 1e-9}']
-    arguments += ["--seed", "1", "--source", "news", "--shard", "0", "--directory", str(stage), "--output", str(output)]
+    arguments += [
+        "--minimum-length",
+        "1",
+        "--seed",
+        "1",
+        "--source",
+        "news",
+        "--shard",
+        "0",
+        "--directory",
+        str(stage),
+        "--output",
+        str(output),
+    ]
     monkeypatch.setattr(sys, "argv", ["decontaminate.py", *arguments])
     decontaminate.main()
     train, found = (pl.read_parquet(stage / name / "news" / "0000.parquet") for name in ("train", "contaminated"))

@@ -18,17 +18,17 @@ class StageSettings(BaseModel):
 Model = TypeVar("Model", bound=StageSettings)
 
 
-def validate(model: type[Model], values: object, section: str = "") -> Model:
-    """`values` as an instance of `model`; raises UserError with one line that names the first wrong key."""
+def validate(model: type[Model], values: object, section: str = "", where: str = "settings") -> Model:
+    """`values` as an instance of `model`; raises UserError with one line that names the first wrong key in `where`."""
     if not isinstance(values, dict):
-        raise UserError(f"settings: {section or 'the file'} must be a mapping of keys to values, not {values!r}")
+        raise UserError(f"{where}: {section or 'the file'} must be a mapping of keys to values, not {values!r}")
     try:
         return model.model_validate(values)
     except ValidationError as error:
         details = error.errors()
         message = _describe(model, dict(details[0]), section)
         more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        raise UserError(f"settings: {message}{more}") from None
+        raise UserError(f"{where}: {message}{more}") from None
 
 
 def from_json(model: type[Model], text: str) -> Model:

@@ -86,6 +86,21 @@ class CleaningSettings(StageSettings):
     """Least probability that a document is in one of `languages`."""
 
 
+class SharedLineSettings(StageSettings):
+    """Which lines many documents of a source share."""
+
+    strip_shared_lines: bool = True
+    """Drop running heads, notices and other lines at the borders of documents that a part of the source shares."""
+    shared_line_documents: int = Field(default=10, ge=2)
+    """A line must stand in this many different documents of its source to be dropped."""
+    shared_line_share: float = Field(default=0.05, ge=0.001, le=1)
+    """A line must stand in this share of the different documents of its source, too."""
+
+
+class SourceSettings(CleaningSettings, SharedLineSettings):
+    """What a source may have settings of its own for, in columns of the sheet."""
+
+
 class SignatureSettings(StageSettings):
     """What documents are compared by."""
 
@@ -128,7 +143,7 @@ class DecontaminationSettings(StageSettings):
 
 
 class CorpusSettings(
-    ReadingSettings, CleaningSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
+    ReadingSettings, SourceSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
 ):
     sources: str = "config/corpus.tsv"
     """Sheet with one row per source of text."""

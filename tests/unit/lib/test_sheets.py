@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import UserError
+from lib.settings.corpus import SourceSettings
 from lib.sheets import Source, read_sheet
 
 PROJECT = Path(__file__).parents[3]
@@ -25,6 +26,35 @@ def test_reads_rows_in_order_without_comments(tmp_path: Path) -> None:
 def test_numbers_are_read_and_may_be_left_out(tmp_path: Path) -> None:
     rows = read_sheet(sheet(tmp_path, "name\turi\tweight\tmax_characters\nnews\ta\t0.5\t1000\nbooks\tb\nweb\tc\t\t\n"))
     assert [(row.weight, row.max_characters) for row in rows.values()] == [(0.5, 1000), (1, None), (1, None)]
+
+
+def test_a_source_may_have_settings_of_its_own(tmp_path: Path) -> None:
+    header = "name\turi\tminimum_length\tminimum_target_script\tlanguages\tstrip_html\tblocked_words"
+    path = sheet(tmp_path, f"{header}\npoems\ta\t10\t\tzh, yue\tfalse\nnews\tb\t\t0.5\t\t\twords.txt\n")
+    assert {name: row.settings for name, row in read_sheet(path, SourceSettings).items()} == {
+        "poems": {"minimum_length": 10, "languages": ["zh", "yue"], "strip_html": False},
+        "news": {"minimum_target_script": 0.5, "blocked_words": "words.txt"},
+    }
+
+
+def test_no_setting_has_the_name_of_another_column() -> None:
+    assert not set(SourceSettings.model_fields) & set(Source.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\turi\tminimum_lenght\na\tb\t10\n", "unknown column 'minimum_lenght'; the nearest .* minimum_length"),
+        ("name\turi\tminimum_length\n\na\tb\tfew\n", r'sheet.tsv, line 3: minimum_length is "few": .*integer'),
+        ("name\turi\tmaximum_digits\na\tb\t1.5\n", r'sheet.tsv, line 2: maximum_digits is "1.5": .*less than'),
+        ("name\turi\ttarget_script\na\tb\tHans\n", r"sheet.tsv, line 2: target_script is \"Hans\""),
+        ("name\turi\tshards\na\tb\t3\n", "unknown column 'shards'"),
+        ("name\turi\tsettings\na\tb\t3\n", "unknown column 'settings'"),
+    ],
+)
+def test_says_what_is_wrong_with_a_setting(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_sheet(sheet(tmp_path, text), SourceSettings)
 
 
 def test_quotation_marks_are_part_of_a_cell(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""What is left of a shard's documents without duplicates and without shared lines."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from lib.shared_lines import without_shared_lines
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """Documents of a batch, divided."""
+
+    duplicates: pl.DataFrame
+    """With a column rule."""
+    short: pl.DataFrame
+    """Columns id, text: those that are too short without their shared lines, as they were with them."""
+    kept: pl.DataFrame
+    """All columns of the batch, text without shared lines."""
+    changed: int
+    """Documents of `kept` that have lost lines."""
+    removed: int
+    """Characters that they have lost."""
+
+
+class Remainder:
+    """Divides batches of documents of one source."""
+
+    def __init__(self, directory: Path, source: str, minimum_length: int) -> None:
+        self._duplicates = pl.read_parquet(directory / "duplicates" / f"{source}.parquet", columns=["id", "rule"])
+        self._lines = pl.read_parquet(directory / "shared_lines" / f"{source}.parquet", columns=["line"])["line"]
+        self._minimum_length = minimum_length
+
+    def __call__(self, documents: pl.DataFrame) -> Remaining:
+        """`documents` have the columns id, text and hash."""
+        documents = documents.join(self._duplicates, on="id", how="left", maintain_order="left")
+        unique = documents.filter(pl.col("rule").is_null()).drop("rule")
+        texts = without_shared_lines(unique["text"], self._lines)
+        lost = unique["text"].str.len_chars().cast(pl.Int64) - texts.str.len_chars()
+        is_short = (lost > 0) & (texts.str.len_chars() < self._minimum_length)
+        lost = lost.filter(~is_short)
+        return Remaining(
+            duplicates=documents.filter(pl.col("rule").is_not_null()),
+            short=unique.filter(is_short).select("id", "text"),
+            kept=unique.with_columns(text=texts).filter(~is_short),
+            changed=int((lost > 0).sum()),
+            removed=int(lost.sum()),
+        )
