@@ -81,8 +81,8 @@ def character_shares(texts: pl.Series, target_script: str) -> pl.DataFrame:
     """What the characters of each text are, as shares between 0 and 1.
 
     target_script: of the letters, those of the script (1 without letters). symbols, digits: of all characters but white
-    space. repeated_characters: of all characters, those equal to the one before. repeated_ngrams: of all runs of
-    `NGRAM` characters, those that stand earlier in the same text.
+    space. repeated_characters: of all characters, letters and digits equal to the one before. repeated_ngrams: of all
+    runs of `NGRAM` characters, those that stand earlier in the same text.
     """
     kinds = _kinds(target_script)
     parts = [_shares_of_block(block, kinds) for block in _blocks(texts)]
@@ -115,12 +115,14 @@ def _shares_of_block(texts: list[str], kinds: npt.NDArray[np.uint8]) -> pl.DataF
     def count(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         return np.add.reduceat(mask, starts, dtype=np.int64)
 
+    is_word = (kind != SPACE) & (kind != SYMBOL) & (kind != MARK)
     target = count(kind == TARGET)
     letters = target + count(kind == OTHER_LETTER)
     visible = np.maximum(lengths - count(kind == SPACE), 1)
     repeats = np.zeros(len(codes), bool)
     np.equal(codes[1:], codes[:-1], out=repeats[1:])
     repeats[starts] = False
+    repeats &= is_word
     return pl.DataFrame(
         {
             "target_script": np.where(letters, target / np.maximum(letters, 1), 1.0),
@@ -194,12 +196,11 @@ FEWEST_LINES = 10
 
 
 def repeated_lines(texts: pl.Series) -> pl.Series:
-    """Share of the lines of each text that repeat an earlier one."""
-    lines = texts.str.count_matches("\n", literal=True) + 1
+    """Share of the lines of each text that repeat an earlier one; lines without a letter or digit (`}`) left out."""
     shares = pl.repeat(0.0, len(texts), eager=True)
-    rows = (lines >= FEWEST_LINES).arg_true()
+    rows = (texts.str.count_matches("\n", literal=True) + 1 >= FEWEST_LINES).arg_true()
     if len(rows):
-        many = lines.gather(rows)
-        unique = texts.gather(rows).str.split("\n").list.n_unique()
-        shares.scatter(rows, (many - unique) / many)
+        lines = texts.gather(rows).str.split("\n").list.eval(pl.element().filter(pl.element().str.contains(r"\w")))
+        unique = lines.list.n_unique()
+        shares.scatter(rows, (lines.list.len() - unique) / lines.list.len().clip(lower_bound=1))
     return shares

@@ -45,7 +45,8 @@ def man_text(source: str) -> str:
     lines: list[str] = []
     paragraph: list[str] = []
     name = ""
-    as_is = awaits_tag = in_format = False
+    as_is = awaits_tag = False
+    table: list[str] | None = None
 
     def end_paragraph() -> None:
         text = " ".join(paragraph).strip()
@@ -54,11 +55,16 @@ def man_text(source: str) -> str:
             lines.append(text)
 
     for line in _visible(source):
+        if table is not None:
+            if line.startswith(".TE"):
+                lines += _table(table)
+                table = None
+            elif line[:1] != "." or line.startswith(".T&"):
+                table.append(line)
+            continue
         if line[:1] not in (".", "'"):
             text = _plain(line)
-            if in_format:  # of a table: how its columns are set, up to a full stop
-                in_format = not text.rstrip().endswith((".", ".\t"))
-            elif as_is:
+            if as_is:
                 if text.strip(" \t_="):
                     lines.append(text.rstrip())
             elif not text.strip():
@@ -93,10 +99,13 @@ def man_text(source: str) -> str:
                     lines.append(tag)
             case "PP" | "LP" | "P" | "Pp" | "br" | "sp" | "RS" | "RE" | "Bl" | "El" | "Sp" | "bp" | "CS" | "CE":
                 end_paragraph()
-            case "nf" | "EX" | "Vb" | "DS" | "Bd" | "TS":
+            case "TS":
                 end_paragraph()
-                as_is, in_format = True, request == "TS"
-            case "fi" | "EE" | "Ve" | "DE" | "Ed" | "TE":
+                table = []
+            case "nf" | "EX" | "Vb" | "DS" | "Bd":
+                end_paragraph()
+                as_is = True
+            case "fi" | "EE" | "Ve" | "DE" | "Ed":
                 as_is = False
             case "B" | "I" | "SM" | "SB" | "R":
                 _add(" ".join(arguments), lines, paragraph, as_is)
@@ -122,7 +131,39 @@ def man_text(source: str) -> str:
             end_paragraph()
             awaits_tag = False
     end_paragraph()
+    lines += _table(table or [])
     return "\n".join(lines)
+
+
+def _table(source: list[str]) -> list[str]:
+    """Rows of a table of tbl, cells apart by bars: after options (up to `;`) and the columns' formats (up to `.`).
+
+    A cell may be a block of lines between `T{` and `T}`.
+    """
+    rows: list[list[str]] = []
+    separator = "\t"
+    in_format, in_block = True, False
+    for number, line in enumerate(source):
+        line = line.rstrip()
+        if number == 0 and line.endswith(";"):
+            if match := re.search(r"tab *\((.)\)", line):
+                separator = match[1]
+        elif line.startswith(".T&"):
+            in_format = True
+        elif in_format:
+            in_format = not line.endswith(".")
+        elif in_block and not line.startswith("T}"):
+            rows[-1][-1] += f" {_plain(line)}"
+        else:
+            cells = line.split(separator)
+            if in_block:
+                cells = cells[1:]
+            else:
+                rows.append([])
+            in_block = bool(cells) and cells[-1].strip() == "T{"
+            rows[-1] += [_plain(cell) for cell in cells[: len(cells) - in_block]] + [""] * in_block
+    texts = (" | ".join(text for cell in row if (text := cell.strip()).strip("_=-^\\")) for row in rows)
+    return [text for text in texts if text]
 
 
 def _add(text: str, lines: list[str], paragraph: list[str], as_is: bool) -> None:

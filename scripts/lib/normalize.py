@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import compress
 
 import polars as pl
 
@@ -128,10 +129,16 @@ _BREAK = r"\r\n|[\r\x0b\x0c\x{85}\u{2028}\u{2029}]"
 _MARK = r"[\u{3001}\u{3002}\u{3008}-\u{3011}\u{3014}-\u{301b}！（），：；？]"  # Chinese; it needs no blank
 _CJK = r"[\p{Han}\u{3001}\u{3002}\u{3008}-\u{3011}\u{3014}-\u{301b}！（），：；？]"
 _LONE = r"(?:\A|[^\w])\p{Han} \p{Han}(?:[^\w]|\z)"
-HAS_EXCESS_BLANKS = rf"[\t\p{{Zs}}--[ ]]|  |{_BREAK}|\n[ \n]| \n|\A[ \n]|[ \n]\z|{_MARK} {_CJK}|{_CJK} {_MARK}|{_LONE}"
+_SEGMENTED = r"\p{Han} \p{Han}{1,4} \p{Han}{1,4} \p{Han}"
+HAS_EXCESS_BLANKS = (
+    rf"[\t\p{{Zs}}--[ ]]|  |{_BREAK}|\n[ \n]| \n|\A[ \n]|[ \n]\z|{_MARK} {_CJK}|{_CJK} {_MARK}|{_LONE}|{_SEGMENTED}"
+)
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese characters, as the inside of a class for Python's `re`, which knows no scripts."""
 _LONE_CHARACTERS = re.compile(rf"(?<!\w)[{HAN}](?: [{HAN}](?!\w))+")
+_PIECES = re.compile(rf"[{HAN}]+")
+_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
+_GAP_OR_MARK = re.compile(rf"(?<=[{HAN}“”‘’、-】！（），：；？…—]) (?=[{HAN}“”‘’、-】！（），：；？…—])")
 
 
 def collapse_whitespace(texts: pl.Series) -> pl.Series:
@@ -146,13 +153,41 @@ def collapse_whitespace(texts: pl.Series) -> pl.Series:
         .str.replace_all(f"({_CJK}) ({_MARK})", "${1}${2}")
         .str.replace_all(f"({_MARK}) ({_CJK})", "${1}${2}")
     )
-    spread = texts.str.contains(_LONE).arg_true()
+    spread = texts.str.contains(f"{_LONE}|{_SEGMENTED}").arg_true()
     return texts.scatter(spread, mapped(texts.gather(spread), _close)) if len(spread) else texts
 
 
 def _close(text: str) -> str:
-    """`三 国 演 义` without its blanks. A blank between longer pieces separates clauses or names, and stays."""
-    return _LONE_CHARACTERS.sub(lambda match: match[0].replace(" ", ""), text)
+    """`三 国 演 义` and `他 把 书 放在 桌上` without their blanks.
+
+    A blank between longer pieces separates clauses, verses or names, and stays; not in a text most of which is
+    segmented, where headlines are, too.
+    """
+    lines = text.split("\n")
+    segmented = [_is_segmented(line) for line in lines]
+    if 2 * sum(map(len, compress(lines, segmented))) > len(text):
+        return _GAP_OR_MARK.sub("", text)
+    return "\n".join(
+        _GAP_OR_MARK.sub("", line)
+        if is_segmented
+        else _LONE_CHARACTERS.sub(lambda match: match[0].replace(" ", ""), line)
+        for line, is_segmented in zip(lines, segmented, strict=True)
+    )
+
+
+def _is_segmented(line: str) -> bool:
+    """Whether blanks set words apart: short pieces, a good part of them single characters, which no list of names has.
+
+    Half of the words of a newspaper are single characters, and its words have 1.6 characters on average; verses have
+    pieces of three to seven characters.
+    """
+    pieces = _PIECES.findall(line)
+    return (
+        len(pieces) >= 6
+        and sum(map(len, pieces)) <= 2.6 * len(pieces)
+        and sum(len(piece) == 1 for piece in pieces) >= 0.15 * len(pieces)
+        and len(_GAP.findall(line)) >= 0.5 * len(pieces)
+    )
 
 
 HAS_REPEATED_PUNCTUATION = (

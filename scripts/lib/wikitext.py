@@ -40,7 +40,11 @@ _TEXT_TEMPLATES = {
         (1,),
     ),
     **dict.fromkeys(["zy", "quote", "cquote", "blockquote", "bq", "jpn", "nihongo", "sup", "sub", "abbr"], (1,)),
+    **dict.fromkeys(["math", "mvar", "val", "code", "mono", "tt", "big", "hlist", "nobold", "nbold", "lan"], (1,)),
 }
+_CHARACTERS = {"!": "|", "=": "\u2060=", "nbsp": " ", "·": "·"}
+"""Templates that stand for a character; the equals sign of one names no argument."""
+_NUMBERED = re.compile(r"\A[0-9]{1,2}\s*=\s*")
 _TSL = ("tsl", "translink")  # language, foreign title, title here, shown text
 _VARIANTS = ("zh-hans", "zh-cn", "zh", "zh-hant", "zh-tw", "zh-hk")
 """Order in which a form is chosen where the text gives several (`-{zh-cn:激光; zh-tw:雷射}-`)."""
@@ -183,9 +187,18 @@ def _protected(text: str) -> str:
 def _template(frame: _Frame) -> str:
     name, *arguments = (argument.lstrip("|").strip() for argument in frame.arguments())
     name = name.replace("_", " ").lower()
-    if name in ("!", "="):
-        return {"!": "|", "=": "="}[name]
-    values = [value for value in arguments if not re.match(r"[\w-]{1,30}\s*=", value)]
+    if name in _CHARACTERS:
+        return _CHARACTERS[name]
+    values = [
+        _NUMBERED.sub("", argument, count=1)
+        for argument in arguments
+        if _NUMBERED.match(argument) or not re.match(r"[\w-]{1,30}\s*=", argument)
+    ]
+    if name in ("chem", "chem2", "ce"):
+        return "".join(values)
+    if name == "bd":  # born, died: year, day; year, day
+        born, died = "".join(values[:2]), "".join(values[2:4])
+        return f"{born}－{died}" if born or died else ""
     if name.startswith("lang-"):
         order: tuple[int, ...] = (1,)
     elif name.startswith("internal link helper"):
@@ -255,7 +268,7 @@ def _tidied(text: str) -> str:
             lines += [title for _, title in headings]
             headings.clear()
             lines.append(line)
-    return "\n".join(lines)
+    return "\n".join(lines).replace("\u2060", "")
 
 
 def _readable(line: str) -> str:

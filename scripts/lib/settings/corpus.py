@@ -41,7 +41,7 @@ class CleaningSettings(StageSettings):
     strip_pinyin: bool = True
     """Remove readings in parentheses behind the character that they belong to, as in `訓(xùn)練`."""
     collapse_whitespace: bool = True
-    """Trim lines, fold runs of blanks, drop blank lines and blanks between single Chinese characters."""
+    """Trim lines, fold runs of blanks, drop blank lines and blanks between single Chinese characters and words."""
     collapse_punctuation: bool = True
     """Fold three or more of one Chinese punctuation mark into one."""
     strip_boilerplate: bool = True
@@ -64,18 +64,18 @@ class CleaningSettings(StageSettings):
     """Most of a document's characters that may stand for lost ones (U+FFFD, 锟斤拷, misread UTF-8)."""
     target_script: Script = "Han"
     """Script that the text should be in, or `any`."""
-    minimum_target_script: float = Field(default=0.3, ge=0, le=1)
+    minimum_target_script: float = Field(default=0.2, ge=0, le=1)
     """Least share of a document's letters that must be in the target script."""
     maximum_symbols: float = Field(default=0.2, ge=0, le=1)
     """Most of a document's visible characters that may be neither letters, digits nor punctuation."""
     maximum_digits: float = Field(default=0.4, ge=0, le=1)
     """Most of a document's visible characters that may be digits."""
     maximum_repeated_characters: float = Field(default=0.2, ge=0, le=1)
-    """Most of a document's characters that may equal the one before."""
+    """Most of a document's characters that may be letters or digits equal to the one before."""
     maximum_repeated_ngrams: float = Field(default=0.5, ge=0, le=1)
     """Most of a document's runs of ten characters that may stand earlier in it, too."""
     maximum_repeated_lines: float = Field(default=0.3, ge=0, le=1)
-    """Most of a document's lines that may repeat an earlier one, when it has at least ten."""
+    """Most of a document's lines with letters that may repeat an earlier one, when it has at least ten lines."""
     blocked_words: str | None = None
     """UTF-8 file with words, one on each line, that count against a document."""
     maximum_blocked_words: int = Field(default=2, ge=0)

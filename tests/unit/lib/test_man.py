@@ -18,7 +18,13 @@ from lib.man import man_text
         ('甲\\\n乙\n丙 \\" 注释\n.\\" 注释\n\'\\" 注释\n.\n', "甲乙 丙"),
         (".de XX\n定义\n..\n.de1 YY ZZ\n定义\n.ZZ\n.ig\n忽略\n..\n文", "文"),
         (".if n .B 甲\n.ie t \\{\\\n乙\n.\\}\n.el \\{\n丙\n.\\}\n文", "文"),
-        (".TS\ntab(@);\nl l\nr c.\n甲\t乙\n_\n丙\t丁\n.TE\n文", "甲\t乙\n丙\t丁\n文"),
+        (".TS\nbox;\nl l\nr c.\n甲\t\\fB乙\\fP\n_\n丙\t丁\n.TE\n文", "甲 | 乙\n丙 | 丁\n文"),
+        (
+            ".TS\nallbox tab(:);\nl l.\nT{\n甲\nT}:T{\n乙一\n乙二\nT}\n.T&\nl l.\n:T{\n丙\nT}\n丁:\\^\n.TE",
+            "甲 | 乙一 乙二\n丙\n丁",
+        ),
+        (".TS\ntab(@);\nl.\nT{\n没有结尾", "没有结尾"),
+        (".TS\nl.\n没有结尾", "没有结尾"),
         (".ds a b\n.nr x 1\n.unknown 甲\n文", "文"),
         (
             ".Dd 2020\n.Dt CAT 1\n.Os\n.Sh NAME\n.Nm cat\n.Nd 连接\n.Sh 描述\n"

@@ -33,6 +33,12 @@ from lib.wikitext import plain_text
             "{{lang|fr|mot}} {{tsl|en|Du Fu||杜甫}} {{link-en|甲|A}} {{nowrap|乙 丙}} {{convert|5|km}}",
             "mot 杜甫 甲 乙 丙 5 km",
         ),
+        (
+            "水（{{chem|H|2|O}}）占60{{nbsp}}%，{{math|1=''b'' = [[e (数)|e]]}}，{{math|''b'' {{=}} 2}}",
+            "水（H2O）占60 %，b = e，b = 2",
+        ),
+        ("（{{bd|701年|2月28日|762年||catIdx=L}}）（{{bd|1900年||||}}）", "（701年2月28日－762年）（1900年－）"),
+        ("{{val|37.02|u=m}} {{abbr|甲|2=乙}} {{lang|1=fr|2=mot}}", "37.02 甲 mot"),
         ("-{zh-cn:激光; zh-tw:雷射}-与-{字}-，-{A|zh-hans:网络;zh-hant:網路;}-", "激光与字，网络"),
         ("甲-{H|zh-cn:a;zh-tw:b}-乙-{T|zh:c}-", "甲乙"),
         ("当<math>\\frac{{1}}{2} | x</math>时", "当$\\frac{{1}}{2} | x$时"),
