@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lib.curves import loss_curve
+from lib.funnel import funnel, overview
 from lib.html import Html, bar, details, element, join, section, table
 from lib.score_table import COLUMNS, MODELS, change, changes
 
@@ -153,42 +154,25 @@ def training_text(manifest: Manifest) -> str:
 
 
 def corpus_section(summary: pd.DataFrame) -> Html:
-    """How much text each cleaning rule let through, of all sources together and of each."""
+    """What each cleaning rule took and left, of all sources together and of each."""
     if summary.empty:
         return Html()
     sources = list(dict.fromkeys(summary["source"]))
-    keys = [key for key in ("step", "rule") if key in summary]
-    together = summary.groupby(keys, sort=False).sum(numeric_only=True).reset_index()
-    folded = [
-        join([element("h3", str(source)), funnel_table(summary[summary["source"] == source])]) for source in sources
-    ]
+    together = summary.groupby("rule", sort=False).sum(numeric_only=True).reset_index()
+    by_source = [join([element("h3", str(source)), funnel(summary[summary["source"] == source])]) for source in sources]
     return section(
         "Corpus",
-        element("p", "What each step did to the text, in order; the bars show the characters it passed on."),
-        funnel_table(together),
-        details("By source", *folded) if len(sources) > 1 else "",
+        overview(summary),
+        element("h3", "All sources together") if len(sources) > 1 else "",
+        element(
+            "p",
+            "From the top down, what each rule did to the text, in characters: what is left to train on, what fell off, and"
+            " at the end, in green, what is held out for validation.",
+            class_="note",
+        ),
+        funnel(together),
+        details("By source", *by_source) if len(sources) > 1 else "",
     )
-
-
-def funnel_table(summary: pd.DataFrame) -> Html:
-    """One row per rule. Columns that another version does not write are left out."""
-    lost = summary.filter(["characters_removed", "characters_dropped"]).sum(axis=1)
-    summary = summary.assign(characters_lost=lost)
-    wanted = {
-        "documents_changed": "documents changed",
-        "documents_dropped": "dropped",
-        "documents_out": "left",
-        "characters_lost": "characters removed",
-        "characters_out": "left",
-    }
-    columns = [column for column in wanted if column in summary]
-    most = summary["characters_out"].max() if "characters_out" in summary else 0
-    rows = []
-    for _, row in summary.iterrows():
-        step = f"{row['step']}: " if "step" in summary else ""
-        share = [bar(row["characters_out"] / most)] if most else []
-        rows.append([f"{step}{row['rule']}".replace("_", " "), *(figure_text(row[c]) for c in columns), *share])
-    return table(["rule", *(wanted[column] for column in columns), *([""] if most else [])], rows)
 
 
 def tokenizer_section(counts: Mapping[str, Any]) -> Html:

@@ -4,12 +4,12 @@ CSS = """
 :root {
   color-scheme: light dark;
   --paper: #fbfaf8; --card: #ffffff; --ink: #1d1f23; --ink-2: #666a72; --line: #e4e2dd;
-  --series-1: #2a6fb0; --series-2: #c8641b; --good: #1c7a4a; --mark: #eef4fa;
+  --series-1: #2a6fb0; --series-2: #c8641b; --good: #1c7a4a; --mark: #eef4fa; --lost: #f0d9c8;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #15171b; --card: #1c1f24; --ink: #e6e4df; --ink-2: #9a9ea6; --line: #31353c;
-    --series-1: #6fb0ea; --series-2: #f0985a; --good: #62c793; --mark: #20303f;
+    --series-1: #6fb0ea; --series-2: #f0985a; --good: #62c793; --mark: #20303f; --lost: #5a3d2a;
   }
 }
 * { box-sizing: border-box; }
@@ -44,6 +44,16 @@ td b { color: var(--good); font-weight: 600; }
 td.text code { white-space: pre-wrap; }
 .bar { display: inline-block; width: 7rem; height: 0.5rem; border-radius: 0.25rem; background: var(--line); }
 .bar > div { height: 100%; border-radius: 0.25rem; background: var(--series-1); }
+.funnel { display: grid; grid-template-columns: minmax(9rem, 15rem) minmax(6rem, 1fr) auto auto; }
+.funnel { column-gap: 1.4rem; font-size: 0.92rem; margin: 0.6rem 0 1rem; }
+.funnel .head { color: var(--ink-2); font-size: 0.84rem; text-align: right; padding-bottom: 0.4rem; }
+.funnel svg { width: 100%; height: calc(100% + 1px); min-height: 2.9rem; display: block; }
+.funnel polygon.kept { fill: var(--series-1); }
+.funnel polygon.lost { fill: var(--lost); }
+.funnel polygon.held { fill: var(--good); }
+.funnel .rule, .funnel .figure { line-height: 1.3; padding: 0.45rem 0; }
+.funnel .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.funnel small { display: block; color: var(--ink-2); font-size: 0.8rem; }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0.6rem 0 0; padding: 1rem; }
 figcaption { font-size: 0.9rem; margin-bottom: 0.5rem; }

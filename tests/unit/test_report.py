@@ -70,12 +70,16 @@ def run_files(tmp_path: Path) -> Path:
         (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
     for name in ("pretrain", "sft"):
         (tmp_path / name / "trainer_log.tsv").write_text("step\tloss\teval_loss\n10\t3.5\t\n10\t\t3.6\n")
-    (tmp_path / "summary.tsv").write_text(
-        "source\tstep\trule\tdocuments_in\tdocuments_changed\tdocuments_dropped\tdocuments_out\t"
-        "characters_in\tcharacters_removed\tcharacters_dropped\tcharacters_out\n"
-        "novel\tclean\tminimum_length\t120\t0\t7\t113\t9000\t0\t1234\t7766\n"
-        f"{HOSTILE}\tclean\tminimum_length\t10\t0\t0\t10\t100\t0\t0\t100\n"
-    )
+    units = [f"{unit}_{what}" for unit in ("documents", "characters") for what in ("in", "changed", "dropped", "out")]
+    lines = ["\t".join(["source", "step", "rule", *units])]
+    for source in ("novel", HOSTILE):
+        lines.append(f"{source}\tfetch\tread\t120\t0\t0\t120\t9000\t0\t0\t9000")
+        lines.append(f"{source}\tclean\tminimum_length\t120\t0\t7\t113\t9000\t0\t1234\t7766")
+        lines.append(f"{source}\tclean\tcustom:{HOSTILE}\t113\t1\t0\t113\t7766\t0\t0\t7766")
+        lines.append(f"{source}\tsplit\tvalidation\t10\t0\t0\t10\t766\t0\t0\t766")
+        lines.append(f"{source}\tsplit\ttrain\t103\t0\t0\t103\t7000\t0\t0\t7000")
+        lines.append(f"{source}\tmix\trepeat\t103\t0\t0\t103\t7000\t0\t0\t7000")
+    (tmp_path / "summary.tsv").write_text("\n".join(lines) + "\n")
     (tmp_path / "benchmarks" / "clean" / "novel").mkdir(parents=True)
     (tmp_path / "benchmarks" / "pretrain.tsv").write_text(BENCHMARK + "212.5\t0:03:32\t2900.5\n")
     (tmp_path / "benchmarks" / "clean" / "novel" / "0000.tsv").write_text(BENCHMARK + "0.4\t0:00:00\t-\n")
@@ -154,12 +158,12 @@ def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pyte
         "1,234,567 parameters",
         "500 new tokens",
         "318 to train on, 47 held out",
-        "1,234",
+        "−2,468 characters",
         "3.5 min",
         "2,900 MB",
     ):
         assert expected in page.text, expected
-    assert page.tags.count("svg") == 2
+    assert page.tags.count("svg") == 2 + 3 * 4  # two curves; a funnel of four slices for each source and for both
 
 
 def test_benchmarks_may_be_missing(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

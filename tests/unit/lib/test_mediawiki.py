@@ -1,4 +1,6 @@
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +76,14 @@ def test_what_is_no_dump(dump: str, message: str) -> None:
 
 def test_deep_nesting_does_not_recurse() -> None:
     assert read(f"<mediawiki>{'<a>' * 100_000}{'</a>' * 100_000}</mediawiki>")[0] == []
+
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def test_a_dump_with_everything_that_wikitext_has() -> None:
+    """Templates, tables, references, galleries, variants, formulas, code, poems and what editors break."""
+    found, left_out = read((DATA / "articles.xml").read_text(encoding="utf-8"))
+    expected = [json.loads(line) for line in (DATA / "articles.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [{"title": title, "text": text} for title, text, _ in found] == expected
+    assert left_out == {"redirects": 2, "other namespaces": 6}
