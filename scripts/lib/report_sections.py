@@ -166,8 +166,8 @@ def corpus_section(summary: pd.DataFrame) -> Html:
         element("h3", "All sources together") if len(sources) > 1 else "",
         element(
             "p",
-            "From the top down, what each rule did to the text, in characters: what is left to train on, what fell off, and"
-            " at the end, in green, what is held out for validation.",
+            "From the top down, what each rule did to the text, in characters: what is left to train on, what fell off,"
+            " and at the end, in green, what is held out for validation.",
             class_="note",
         ),
         funnel(together),

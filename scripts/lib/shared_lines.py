@@ -62,9 +62,11 @@ def find_shared(files: Sequence[Path], duplicates: Iterable[int], least: int) ->
     table = np.zeros(BUCKETS, np.int64)
     for part in _read(files, gone):
         table += np.bincount(_buckets(part["line"].to_numpy()), minlength=BUCKETS)
-    parts = [pl.DataFrame(schema={"number": pl.UInt64, "line": pl.UInt64})]
-    parts += [part.filter(table[_buckets(part["line"].to_numpy())] >= least) for part in _read(files, gone)]
-    counted = pl.concat(parts).group_by("line").agg(documents=pl.len(), number=pl.col("number").min())
+    counts = [pl.DataFrame(schema={"line": pl.UInt64, "documents": pl.UInt32, "number": pl.UInt64})]
+    for part in _read(files, gone):
+        candidates = part.filter(table[_buckets(part["line"].to_numpy())] >= least)
+        counts.append(candidates.group_by("line").agg(documents=pl.len(), number=pl.col("number").min()))
+    counted = pl.concat(counts).group_by("line").agg(pl.col("documents").sum(), pl.col("number").min())
     return counted.filter(pl.col("documents") >= least).sort("documents", "line", descending=[True, False])
 
 
