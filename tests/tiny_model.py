@@ -1,8 +1,10 @@
 """A random Llama small enough for every test: a Hugging Face directory with a byte-level BPE tokenizer of its own."""
 
+import io
 from pathlib import Path
 
 import torch
+from sentencepiece import SentencePieceTrainer
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -100,3 +102,22 @@ def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         model_max_length=512,
     )
+
+
+def write_sentencepiece(path: Path, vocabulary: int = VOCABULARY) -> None:
+    """Write a `tokenizer.model` as Llama 2 has one: SentencePiece BPE with bytes for unknown characters."""
+    content = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(text for text in TEXT if text.isascii()),
+        model_writer=content,
+        vocab_size=vocabulary,
+        model_type="bpe",
+        byte_fallback=True,
+        split_digits=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        allow_whitespace_only_pieces=True,
+        num_threads=1,
+        minloglevel=2,
+    )
+    path.write_bytes(content.getvalue())

@@ -31,8 +31,9 @@ NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 PYPI = re.compile(rf"(?P<project>{NAME})==(?P<version>[A-Za-z0-9](?:[A-Za-z0-9._+!-]*[A-Za-z0-9])?)/(?P<path>.+)")
 HF = re.compile(rf"(?P<repository>{NAME}/{NAME})@(?P<revision>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<path>.+))?")
 
-# What a directory address takes from the hub. Weights in pickle (.bin, .pt, .pth, .ckpt) can run code, so never those.
-MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model", "README.md")
+# What a directory address takes from the hub. Weights in pickle (.bin, .pt, .pth, .ckpt) can run code, so never those;
+# Meta's own are an exception, since nothing but tensors is read out of them.
+MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model", "README.md", "consolidated.*.pth")
 MODEL_DUPLICATES = ("*/*", "consolidated*.safetensors")  # the same weights again, in other formats
 DATASET_FILES = ("*.json", "*.jsonl", "*.csv", "*.tsv", "*.parquet", "*.txt", "*.gz", "*.bz2", "*.xz", "*.zst", "*.md")
 PICKLE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz")
