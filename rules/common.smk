@@ -13,7 +13,7 @@ from lib.fingerprint import code_fingerprint
 from lib.settings.base import to_json, validate
 from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings
-from lib.sheets import read_sheet
+from lib.sheets import read_sheet, replay_shares
 from lib.source_files import local_source_files
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
@@ -38,6 +38,8 @@ try:
         CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
     with about(SETTINGS.sft.sources):
         INSTRUCTION_FILES = [path for row in INSTRUCTION_SOURCES.values() for path in local_source_files(row.uri)]
+    with about(SETTINGS.corpus.sources):
+        REPLAY = replay_shares(CORPUS_SOURCES)
     with about("settings: corpus.benchmarks"):
         BENCHMARK_FILES = [path for pattern in SETTINGS.corpus.benchmarks for path in local_source_files(pattern)]
 except UserError as error:

@@ -67,7 +67,11 @@ rule fetch:
         settings=to_json(SETTINGS.corpus, ReadingSettings),
         # The whole row except what changes nothing here.
         source=lambda wildcards: json.dumps(
-            asdict(replace(CORPUS_SOURCES[wildcards.source], license="", weight=1, max_characters=None, settings={}))
+            asdict(
+                replace(
+                    CORPUS_SOURCES[wildcards.source], license="", weight=1, max_characters=None, replay=0, settings={}
+                )
+            )
         ),
         listing=lambda wildcards: (
             listing_fingerprint(CORPUS_FILES[wildcards.source])
@@ -383,6 +387,7 @@ rule corpus:
                     "license": row.license,
                     "weight": row.weight,
                     "max_characters": row.max_characters,
+                    "replay": row.replay,
                     "settings": row.settings,
                 }
                 for row in CORPUS_SOURCES.values()

@@ -1,16 +1,53 @@
-"""Stage 1: packed blocks of text, LoRA continued pretraining on them, and the merged model.
+"""Stage 1: encoded text, packed into blocks, LoRA continued pretraining on them, and the merged model.
 
-in   results/corpus/{train,validation}/, results/tokenizer/, results/extended_model/
-out  results/pretrain_data/, results/pretrain_lora/, results/pretrain_model/
+in   results/corpus/{train,validation}/, results/tokenizer/, results/extended_model/, results/sft_data/ if asked for
+out  results/pretrain_tokens/, results/pretrain_data/, results/pretrain_lora/, results/pretrain_model/
 """
+
+import json
 
 from lib.settings.pretrain import PackingSettings
 
 
+rule pretrain_tokens:
+    input:
+        train="results/corpus/train/{source}/{shard}.parquet",
+        validation="results/corpus/validation/{source}/{shard}.parquet",
+        tokenizer="results/tokenizer/manifest.json",
+    output:
+        train="results/pretrain_tokens/train/{source}/{shard}.arrow",
+        validation="results/pretrain_tokens/validation/{source}/{shard}.arrow",
+    log:
+        "logs/pretrain_tokens/{source}/{shard}.log",
+    benchmark:
+        "benchmarks/pretrain_tokens/{source}/{shard}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(1000),
+        runtime=minutes(60),
+    params:
+        program=SCRIPTS / "pretrain_tokens.py",
+        code=code("pretrain_tokens"),
+    shell:
+        "POLARS_MAX_THREADS={threads} RAYON_NUM_THREADS={threads} python {params.program:q}"
+        " --tokenizer {input.tokenizer:q} --train {input.train:q} --validation {input.validation:q}"
+        " --train-output {output.train:q} --validation-output {output.validation:q} 2>&1 | tee -i {log:q}"
+
+
 rule pretrain_data:
     input:
+        expand(
+            "results/pretrain_tokens/{split}/{source}/{shard}.arrow",
+            split=["train", "validation"],
+            source=CORPUS_SOURCES,
+            shard=SHARDS,
+        ),
         corpus="results/corpus/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
+        sft_data=["results/sft_data/manifest.json"] if SETTINGS.pretrain.include_instructions else [],
     output:
         manifest="results/pretrain_data/manifest.json",
     log:
@@ -26,11 +63,17 @@ rule pretrain_data:
         runtime=minutes(60),
     params:
         settings=to_json(SETTINGS.pretrain, PackingSettings),
+        seed=SETTINGS.seed,
+        sources=list(CORPUS_SOURCES),
+        shards=len(SHARDS),
+        replay=json.dumps(REPLAY),
         program=SCRIPTS / "pretrain_data.py",
         code=code("pretrain_data"),
     shell:
-        "python {params.program:q} --settings {params.settings:q}"
-        " --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
+        "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
+        " --sources {params.sources:q} --shards {params.shards} --replay {params.replay:q}"
+        " --tokens results/pretrain_tokens --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
+        " --sft-data {input.sft_data:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 

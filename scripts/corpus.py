@@ -192,7 +192,11 @@ def manifest(
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
         "versions": {package: version(package) for package in PACKAGES},
-        "facts": {**shards, "licenses": {counts.source.name: counts.source.license for counts in sources}},
+        "facts": {
+            **shards,
+            "replay": [counts.source.name for counts in sources if counts.source.replay],
+            "licenses": {counts.source.name: counts.source.license for counts in sources},
+        },
     }
 
 

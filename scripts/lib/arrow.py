@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import datasets
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import datasets
 
 IGNORED_LABEL = -100
 """Label of a position that the loss leaves out (the convention of PyTorch and transformers)."""
@@ -34,6 +38,16 @@ class TokenWriter:
         if len(self._waiting) == ROWS_IN_MEMORY:
             self._flush()
 
+    def add_blocks(self, blocks: npt.NDArray[np.int32], **texts: str) -> None:
+        """Append the rows of an array [rows, tokens] to the one column of tokens; `texts` are the same for all."""
+        self._flush()
+        self.rows += len(blocks)
+        self.tokens += blocks.size
+        starts = pa.array(np.arange(len(blocks) + 1, dtype=np.int32) * blocks.shape[1])
+        ids = pa.ListArray.from_arrays(starts, pa.array(blocks.ravel()))
+        columns = [ids, *(pa.repeat(pa.scalar(text), len(blocks)) for text in texts.values())]
+        self._stream.write_batch(pa.record_batch(columns, names=["input_ids", *texts]))
+
     def _flush(self) -> None:
         self._stream.write_batch(pa.RecordBatch.from_pylist(self._waiting, schema=self._schema))
         self._waiting.clear()
@@ -50,6 +64,8 @@ class TokenWriter:
         self._file.close()
 
 
-def read_tokens(path: Path) -> datasets.Dataset:
+def read_tokens(path: Path) -> "datasets.Dataset":
     """The memory-mapped rows of a file that a TokenWriter made."""
+    import datasets  # takes a second, which writing does not need
+
     return datasets.Dataset.from_file(str(path))

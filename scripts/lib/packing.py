@@ -2,20 +2,32 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 
-def pack(documents: Iterable[list[int]], separator: int, block_size: int) -> Iterator[list[int]]:
-    """Blocks of `block_size` token ids out of `documents`, each opened by `separator`.
+from lib.token_shards import TokenIds
+
+TOKENS_AT_A_TIME = 1 << 20
+
+
+def pack(documents: Iterable[TokenIds], separator: int, block_size: int) -> Iterator[TokenIds]:
+    """Blocks out of `documents`, each of which is opened by `separator`: arrays [blocks, block_size], many at a time.
 
     Every token of every document is in exactly one block; the last block is shorter unless the text fits.
     """
-    block: list[int] = []
+    opening = np.asarray([separator], np.int32)
+    waiting: list[TokenIds] = []
+    size = 0
     for document in documents:
-        block.append(separator)
-        block += document
-        start = 0
-        while len(block) - start >= block_size:
-            yield block[start : start + block_size]
-            start += block_size
-        block = block[start:]
-    if block:
-        yield block
+        waiting += [opening, document]
+        size += 1 + len(document)
+        if size >= max(TOKENS_AT_A_TIME, block_size):
+            tokens = np.concatenate(waiting)
+            end = size - size % block_size
+            yield tokens[:end].reshape(-1, block_size)
+            waiting, size = [tokens[end:]], size - end
+    tokens = np.concatenate(waiting) if waiting else np.zeros(0, np.int32)
+    end = size - size % block_size
+    if end:
+        yield tokens[:end].reshape(-1, block_size)
+    if end < size:
+        yield tokens[None, end:]

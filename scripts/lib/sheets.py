@@ -13,7 +13,7 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MAX_WEIGHT = 100
 LAYOUTS = ("alpaca", "sharegpt", "messages")
 """What records of instructions can look like; see lib.conversations."""
-NUMBERS = ("weight", "max_characters")  # columns that do not hold text
+NUMBERS = ("weight", "max_characters", "replay")  # columns that do not hold text
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Source:
     """How often its training documents are taken, on average."""
     max_characters: int | None = None
     """Most characters of training text that are taken from it; all when None."""
+    replay: float = 0.0
+    """For text in the base model's own language, against forgetting: its share of the tokens that are trained on."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings that hold for this source alone, by key."""
 
@@ -118,4 +120,21 @@ def _numbers(cells: dict[str, str], where: str) -> dict[str, Any]:
         if not re.fullmatch(r"[1-9][0-9]*", cap):
             raise UserError(f"{where}: max_characters {cap!r} must be a whole number above 0")
         numbers["max_characters"] = int(cap)
+    if share := cells.get("replay"):
+        try:
+            numbers["replay"] = float(share)
+        except ValueError:
+            numbers["replay"] = 1.0
+        if not 0 <= numbers["replay"] < 1:
+            raise UserError(f"{where}: replay {share!r} must be a share of the tokens, below 1")
     return numbers
+
+
+def replay_shares(sources: dict[str, Source]) -> dict[str, float]:
+    """Share of the tokens by name, of the sources that are replayed. UserError when nothing is left for others."""
+    shares = {name: source.replay for name, source in sources.items() if source.replay}
+    if sum(shares.values()) >= 1 or (shares and len(shares) == len(sources)):
+        raise UserError(
+            f"column replay: {', '.join(shares)} leave no tokens for other sources; shares must add up to less than 1"
+        )
+    return shares

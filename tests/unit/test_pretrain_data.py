@@ -1,45 +1,148 @@
-"""The pretrain_data program: every document's tokens are in the blocks, once."""
+"""The pretrain_data program: every document's tokens are in the blocks, once, in an order that is a file."""
 
+import json
 import sys
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
-import polars as pl
+import numpy as np
 import pretrain_data as program
 import pytest
 
-from lib.arrow import read_tokens
+from lib.arrow import TokenWriter, read_tokens
 from lib.manifest import read_json, write_json
 from lib.models import document_separator, load_tokenizer
+from lib.token_shards import DocumentWriter
 from tiny_model import make_tiny_model
 
-TEXTS = {"train": ["话说天下大势，分久必合。", "The end. " * 30], "validation": ["合久必分。"]}
+Texts = list[list[int]]
+NOVEL: Texts = [list(range(10, 10 + length)) for length in (5, 40, 3, 17, 1)]
+NEWS: Texts = [[100 + number] * (number + 1) for number in range(30)]
+ENGLISH: Texts = [[300 + number] * 10 for number in range(50)]
+HELD_OUT: dict[str, Texts] = {"novel": [[7] * 20], "news": [[8] * 5, [9] * 4], "english": [[6] * 30]}
+
+Make = Callable[..., Path]
 
 
-def test_blocks_hold_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Runs the program on documents by source; returns the directory that it writes."""
     make_tiny_model(tmp_path / "tokenizer")
-    write_json(tmp_path / "tokenizer" / "manifest.json", {})
-    for split, texts in TEXTS.items():
-        (tmp_path / "corpus" / split / "novel").mkdir(parents=True)
-        frame = pl.DataFrame({"id": [str(number) for number in range(len(texts))], "text": texts})
-        frame.write_parquet(tmp_path / "corpus" / split / "novel" / "0000.parquet")
-    shards = {split: [f"{split}/novel/0000.parquet"] for split in TEXTS}
-    write_json(tmp_path / "corpus" / "manifest.json", {"facts": shards})
-    output = tmp_path / "data" / "manifest.json"
-    arguments = {
-        "--settings": '{"block_size": 16}',
-        "--corpus": tmp_path / "corpus" / "manifest.json",
-        "--tokenizer": tmp_path / "tokenizer" / "manifest.json",
-        "--output": output,
-    }
-    monkeypatch.setattr(sys, "argv", ["pretrain_data.py", *(str(part) for pair in arguments.items() for part in pair)])
-    program.main()
+    for name in ("tokenizer", "corpus"):
+        write_json_at(tmp_path / name / "manifest.json", {})
 
-    tokenizer = load_tokenizer(tmp_path / "tokenizer")
-    separator = document_separator(tokenizer)
-    counts = read_json(output)["counts"]
-    for split, texts in TEXTS.items():
-        blocks = read_tokens(output.parent / f"{split}.arrow")["input_ids"]
-        expected = [token for text in texts for token in [separator, *tokenizer.encode(text, add_special_tokens=False)]]
-        assert [token for block in blocks for token in block] == expected
-        assert counts[f"{split}_blocks"] == len(blocks)
-        assert counts[f"{split}_tokens"] == len(expected)
+    def run(shards: int = 2, replay: dict[str, float] | None = None, sft: Path | None = None, **train: Texts) -> Path:
+        tokens = tmp_path / f"tokens-{shards}"
+        for source, texts in train.items():
+            write_shards(tokens / "train" / source, texts, shards)
+            write_shards(tokens / "validation" / source, HELD_OUT[source], shards)
+        output = tmp_path / "data" / "manifest.json"
+        arguments: list[object] = ["--settings", '{"block_size": 16}', "--seed", 1, "--sources", *train]
+        arguments += ["--shards", shards, "--replay", json.dumps(replay or {}), "--tokens", tokens]
+        arguments += ["--corpus", tmp_path / "corpus" / "manifest.json", "--sft-data", *([sft] if sft else [])]
+        arguments += ["--tokenizer", tmp_path / "tokenizer" / "manifest.json", "--output", output]
+        monkeypatch.setattr(sys, "argv", ["pretrain_data.py", *map(str, arguments)])
+        program.main()
+        return output.parent
+
+    return run
+
+
+def write_json_at(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, value)
+
+
+def write_shards(directory: Path, texts: Texts, shards: int) -> None:
+    """Deal documents to shards, as the corpus does."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for shard in range(shards):
+        numbers = range(shard, len(texts), shards)
+        with DocumentWriter(directory / f"{shard:04d}.arrow") as writer:
+            writer.write(list(numbers), [np.asarray(texts[number], np.int32) for number in numbers])
+
+
+def blocks(data: Path, split: str = "train") -> Texts:
+    return list(read_tokens(data / f"{split}.arrow")["input_ids"])
+
+
+def opened(texts: Texts, separator: int) -> list[int]:
+    return [token for text in texts for token in [separator, *text]]
+
+
+@pytest.fixture
+def separator(tmp_path: Path, make: Make) -> int:
+    return document_separator(load_tokenizer(tmp_path / "tokenizer"))
+
+
+def test_blocks_hold_the_documents(make: Make, separator: int) -> None:
+    data = make(novel=NOVEL, news=NEWS)
+    found = blocks(data)
+    assert list(chain.from_iterable(found)) == opened(NOVEL + NEWS, separator)
+    assert all(len(block) == 16 for block in found[:-1])
+    held_out = read_tokens(data / "validation.arrow")
+    for source in ("novel", "news"):
+        rows = [row["input_ids"] for row in held_out if row["source"] == source]
+        assert list(chain.from_iterable(rows)) == opened(HELD_OUT[source], separator)
+    manifest = read_json(data / "manifest.json")
+    tokens = {"novel": sum(map(len, NOVEL)) + len(NOVEL), "news": sum(map(len, NEWS)) + len(NEWS)}
+    assert manifest["facts"]["train_tokens"] == tokens
+    assert manifest["counts"] == {
+        "train_blocks": len(found),
+        "train_tokens": sum(tokens.values()),
+        "validation_blocks": len(held_out),
+        "validation_tokens": 21 + 11,
+    }
+
+
+def test_the_order_is_a_permutation_in_a_file(make: Make) -> None:
+    data = make(novel=NOVEL, news=NEWS)
+    order = np.load(data / "order.npy", allow_pickle=False)
+    assert sorted(order) == list(range(len(blocks(data))))
+    assert sorted(order) != list(order)
+
+
+def test_the_number_of_shards_changes_nothing(make: Make) -> None:
+    def contents(shards: int) -> dict[str, bytes]:
+        data = make(shards, novel=NOVEL, news=NEWS, english=ENGLISH, replay={"english": 0.2})
+        return {path.name: path.read_bytes() for path in data.iterdir()}
+
+    assert contents(1) == contents(2) == contents(7)
+
+
+def test_replayed_sources_get_their_share(make: Make) -> None:
+    data = make(novel=NOVEL, news=NEWS, english=ENGLISH, replay={"english": 0.25})
+    tokens = read_json(data / "manifest.json")["facts"]["train_tokens"]
+    assert tokens["english"] / sum(tokens.values()) == pytest.approx(0.25, abs=1 / sum(tokens.values()))
+    replayed = {token for block in blocks(data) for token in block if token >= 300}
+    assert len(replayed) > 5
+    assert replayed != set(range(300, 300 + len(replayed)))  # drawn by lot
+    assert "english" in set(read_tokens(data / "validation.arrow")["source"])
+
+
+def test_a_replayed_source_that_is_too_small_is_taken_whole(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    data = make(novel=NOVEL, english=ENGLISH[:1], replay={"english": 0.9})
+    assert [token for block in blocks(data) for token in block].count(300) == 10
+    assert "english makes up 13.4% of the tokens (90.0% are asked for)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_instructions_stand_behind_the_corpus(make: Make, separator: int, tmp_path: Path, packed: bool) -> None:
+    examples: Texts = [[1, 11, 12, 2], [1, 13, 2], [1, 14, 15, 2]]
+    (tmp_path / "sft_data").mkdir()
+    names = ["input_ids", "labels", *(["position_ids"] if packed else [])]
+    with TokenWriter(tmp_path / "sft_data" / "train.arrow", names) as writer:
+        for rows in [examples[:2], examples[2:]] if packed else [[example] for example in examples]:
+            ids = list(chain.from_iterable(rows))
+            columns = {"input_ids": ids, "labels": ids}
+            if packed:
+                columns["position_ids"] = list(chain.from_iterable(range(len(row)) for row in rows))
+            writer.add(**columns)
+    manifest = tmp_path / "sft_data" / "manifest.json"
+    write_json(manifest, {"counts": {"train": 3, "train_tokens": 11}})
+    data = make(novel=NOVEL, sft=manifest)
+    assert list(chain.from_iterable(blocks(data))) == opened(NOVEL + examples, separator)
+    assert read_json(data / "manifest.json")["facts"]["train_tokens"]["sft examples"] == 14
+    assert "sft_data" in read_json(data / "manifest.json")["inputs"]

@@ -17,3 +17,12 @@ def test_yields_source_and_text_in_the_order_of_the_manifest(tmp_path: Path) -> 
     write_json(manifest, {"facts": {"train": train, "validation": ["validation/b/0000.parquet"]}})
     assert list(texts(manifest, "train")) == [("b", "一"), ("b", "二"), ("a", "三")]
     assert list(texts(manifest, "validation")) == [("b", "四")]
+
+
+def test_replayed_sources_are_left_out(tmp_path: Path) -> None:
+    for source in ("a", "b"):
+        (tmp_path / "train" / source).mkdir(parents=True)
+        pl.DataFrame({"text": [source]}).write_parquet(tmp_path / "train" / source / "0000.parquet")
+    train = ["train/a/0000.parquet", "train/b/0000.parquet"]
+    write_json(tmp_path / "manifest.json", {"facts": {"train": train, "replay": ["a"]}})
+    assert list(texts(tmp_path / "manifest.json", "train")) == [("b", "b")]

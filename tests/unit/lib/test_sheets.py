@@ -4,7 +4,7 @@ import pytest
 
 from lib.errors import UserError
 from lib.settings.corpus import SourceSettings
-from lib.sheets import Source, read_sheet
+from lib.sheets import Source, read_sheet, replay_shares
 
 PROJECT = Path(__file__).parents[3]
 
@@ -84,6 +84,9 @@ def test_the_sheets_of_the_default_run_are_read() -> None:
         ("name\turi\tweight\nnews\ta\t0\n", "line 2: weight '0' must be a number above 0"),
         ("name\turi\tweight\nnews\ta\tnan\n", "line 2: weight 'nan' must be a number above 0"),
         ("name\turi\tmax_characters\nnews\ta\t1e6\n", "line 2: max_characters '1e6' must be a whole number"),
+        ("name\turi\treplay\nnews\ta\t1\n", "line 2: replay '1' must be a share of the tokens, below 1"),
+        ("name\turi\treplay\nnews\ta\tnan\n", "line 2: replay 'nan' must be a share"),
+        ("name\turi\tlayout\nnews\ta\tchat\n", "line 2: unknown layout 'chat' \\(known: alpaca, sharegpt, messages"),
         ("name\turi\n", "no source; add at least one row"),
         ("", "lacks the column 'name'"),
     ],
@@ -91,6 +94,15 @@ def test_the_sheets_of_the_default_run_are_read() -> None:
 def test_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_sheet(sheet(tmp_path, text))
+
+
+def test_shares_of_replayed_sources(tmp_path: Path) -> None:
+    header = "name\turi\treplay\n"
+    rows = read_sheet(sheet(tmp_path, f"{header}news\ta\t\nenglish\tb\t0.1\ncode\tc\t0.05\n"))
+    assert replay_shares(rows) == {"english": 0.1, "code": 0.05}
+    for text in ("english\tb\t0.1\n", "news\ta\nenglish\tb\t0.6\ncode\tc\t0.5\n"):
+        with pytest.raises(UserError, match=r"column replay: english.* leave no tokens for other sources"):
+            replay_shares(read_sheet(sheet(tmp_path, header + text)))
 
 
 def test_missing_or_unreadable_sheet(tmp_path: Path) -> None:
