@@ -84,7 +84,7 @@ class Conversation:
     def prompt(self) -> str:
         """The system prompt and the first question, by which training and validation are told apart."""
         turns = self.turns[: 2 if self.turns[0].role == "system" else 1]
-        return "\0".join(" ".join(part.split()) for turn in turns for part in (turn.role, turn.content, turn.input))
+        return "\0".join(" ".join([turn.role, *f"{turn.content} {turn.input}".split()]) for turn in turns)
 
     def texts(self) -> Iterator[str]:
         """All that was said but the system prompt, which many examples may share."""

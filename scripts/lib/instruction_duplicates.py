@@ -7,7 +7,6 @@ prompt counts for exact duplicates alone: many examples share a long one.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def find_repeated(
 
 def conversation_hash(conversation: Conversation) -> str:
     """SHA-256 of all that a conversation says, as hexadecimal digits."""
-    said = [asdict(turn) for turn in conversation.turns], conversation.tools
+    said = conversation.messages("\n\n"), conversation.tools
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 

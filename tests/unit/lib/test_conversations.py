@@ -120,4 +120,5 @@ def test_prompts_are_told_apart_by_system_prompt_and_first_question() -> None:
     assert first.prompt == parse(said("user", "assistant")).prompt.replace("x", "a b")
     assert first.prompt != parse({"instruction": "a b", "output": "c", "system": "s"}).prompt
     assert parse({"messages": MESSAGES}).prompt == parse({"messages": MESSAGES[:3]}).prompt
-    assert parse({"instruction": "a", "input": "b", "output": "c"}).prompt != first.prompt
+    assert parse({"instruction": "a", "input": "b", "output": "d"}).prompt == first.prompt
+    assert parse({"instruction": "a", "output": "d"}).prompt != first.prompt
