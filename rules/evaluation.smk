@@ -6,13 +6,12 @@ out  results/evaluation/
 
 from lib.settings.evaluation import ScoringSettings
 
-# The fine-tuned model is the pretrained one with its second adapter merged in memory, so that the model card of
-# results/sft_model can quote its scores.
+# The fine-tuned model is put together in memory as results/sft_model is, whose card quotes its scores.
 EVALUATED = {
     "base": ["results/base_model/manifest.json"],
     "extended": ["results/extended_model/manifest.json"],
     "pretrained": ["results/pretrain_model/manifest.json"],
-    "finetuned": ["results/pretrain_model/manifest.json", "results/sft_lora/manifest.json"],
+    "finetuned": [SFT_MODEL, "results/sft_lora/manifest.json"],
 }
 
 

@@ -1,10 +1,17 @@
 """Stage 2: instructions as training examples, LoRA fine-tuning on them, and the finished model with its card.
 
-in   instruction sets, results/tokenizer/, results/pretrain_model/, results/evaluation/scores.tsv
+in   instruction sets, results/tokenizer/, results/pretrain_model/, results/evaluation/scores.tsv;
+     results/extended_model/ and results/pretrain_lora/ when the stage-1 adapter goes on
 out  results/sft_data/, results/sft_lora/, results/sft_model/
 """
 
 from lib.settings.sft import InstructionSettings
+
+# What stage 2 trains on: the stage-1 model, or that model's parts when its adapter goes on.
+if SETTINGS.sft.continue_adapter:
+    SFT_MODEL, SFT_ADAPTER = "results/extended_model/manifest.json", ["results/pretrain_lora/manifest.json"]
+else:
+    SFT_MODEL, SFT_ADAPTER = "results/pretrain_model/manifest.json", []
 
 
 rule sft_data:
@@ -38,7 +45,8 @@ rule sft_data:
 
 rule sft:
     input:
-        model="results/pretrain_model/manifest.json",
+        model=SFT_MODEL,
+        adapter=SFT_ADAPTER,
         data="results/sft_data/manifest.json",
     output:
         manifest="results/sft_lora/manifest.json",
@@ -62,13 +70,13 @@ rule sft:
     shell:
         "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
         " --seed {params.seed} --gpu {params.gpu} --work work"
-        " --model {input.model:q} --data {input.data:q}"
+        " --model {input.model:q} --adapter {input.adapter:q} --data {input.data:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
 rule sft_model:
     input:
-        model="results/pretrain_model/manifest.json",
+        model=SFT_MODEL,
         adapter="results/sft_lora/manifest.json",
         base_model="results/base_model/manifest.json",
         corpus="results/corpus/manifest.json",

@@ -20,7 +20,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lib.adapters import merge_adapter
+from lib.adapters import trained_model
 from lib.chat_spans import encode_spans
 from lib.corpus import texts
 from lib.errors import UserError, run
@@ -164,7 +164,7 @@ def load(
     `chat` is the tokenizer of the instruction data. Its template is what a model with an adapter was trained with, and
     what stands in where the base model brought none.
     """
-    model = merge_adapter(directory, adapter) if adapter else load_model(directory)
+    model = trained_model(directory, adapter) if adapter else load_model(directory)
     tokenizer = load_tokenizer(directory)
     check_sizes(model, tokenizer)
     if adapter or not tokenizer.chat_template:

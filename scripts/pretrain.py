@@ -1,4 +1,4 @@
-"""Stage 1: continue the base model's training on the corpus with a LoRA adapter and trainable rows for new tokens.
+"""Stage 1: continue the base model's training on the corpus: a LoRA adapter and new tokens' rows, or every weight.
 
     python scripts/pretrain.py --settings '{"rank": 16}' --seed 1 --gpu 0 \
         --model results/extended_model/manifest.json --data results/pretrain_data/manifest.json \
@@ -13,7 +13,6 @@ import numpy as np
 
 from lib.arrow import read_tokens
 from lib.errors import run
-from lib.manifest import read_json
 from lib.settings.base import from_json
 from lib.settings.pretrain import PretrainSettings
 from lib.training import Run, add_run_arguments, require_examples, train
@@ -40,8 +39,6 @@ def main() -> None:
             data=args.data,
             work=args.work,
             output=args.output,
-            new_token_ids=read_json(args.model)["facts"]["new_token_ids"],
-            embedding_learning_rate=settings.embedding_learning_rate,
         ),
         train_set,
         held_out.select(spread),

@@ -1,4 +1,4 @@
-"""Merge the stage-1 adapter into the extended model: the stage-1 model as a directory of its own.
+"""The stage-1 model as a directory of its own: the adapter merged into the extended model, or what a full run made.
 
     python scripts/pretrain_model.py --model results/extended_model/manifest.json \
         --adapter results/pretrain_lora/manifest.json --output results/pretrain_model/manifest.json
@@ -9,9 +9,9 @@ The adapter is merged into the weights as they are kept on disk, never into quan
 import argparse
 from pathlib import Path
 
-from lib.adapters import merge_adapter
+from lib.adapters import trained_model
 from lib.errors import run
-from lib.manifest import write_manifest
+from lib.manifest import read_json, write_manifest
 from lib.models import check_sizes, load_tokenizer, quiet_libraries
 from lib.outputs import new_directory
 
@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     quiet_libraries()
 
-    model = merge_adapter(args.model.parent, args.adapter.parent)
+    model = trained_model(args.model.parent, args.adapter.parent)
     tokenizer = load_tokenizer(args.model.parent)
     check_sizes(model, tokenizer)
     with new_directory(args.output.parent) as directory:
@@ -35,8 +35,9 @@ def main() -> None:
             inputs={"model": args.model, "adapter": args.adapter},
             counts={"parameters": model.num_parameters(), "vocabulary": model.config.vocab_size},
             packages=["torch", "transformers", "peft"],
+            facts={"new_token_ids": read_json(args.model)["facts"]["new_token_ids"]},
         )
-    print(f"pretrain: merged model is in {args.output.parent}", flush=True)
+    print(f"pretrain: the model is in {args.output.parent}", flush=True)
 
 
 if __name__ == "__main__":

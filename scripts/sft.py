@@ -1,13 +1,16 @@
-"""Stage 2: fine-tune the stage-1 model on instructions with a fresh LoRA adapter; only responses are learned.
+"""Stage 2: fine-tune on instructions; only responses are learned.
 
     python scripts/sft.py --settings '{"rank": 16}' --seed 1 --gpu 0 \
         --model results/pretrain_model/manifest.json --data results/sft_data/manifest.json \
         --work work --output results/sft_lora/manifest.json
 
+A fresh LoRA adapter is trained on the stage-1 model (or every weight of it, with `method: full`). With --adapter, that
+adapter is trained on instead, on the model that it was made for.
 Stopped (SIGTERM, Ctrl-C, max_minutes, a crash), it goes on from its newest checkpoint when run again.
 """
 
 import argparse
+from pathlib import Path
 
 from lib.arrow import read_tokens
 from lib.errors import run
@@ -19,6 +22,9 @@ from lib.training import Run, add_run_arguments, require_examples, train
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_run_arguments(parser)
+    parser.add_argument(
+        "--adapter", type=Path, nargs="?", help="manifest of an adapter to go on from; without a value, a fresh one"
+    )
     args = parser.parse_args()
     settings = from_json(SftSettings, args.settings)
 
@@ -36,6 +42,7 @@ def main() -> None:
             data=args.data,
             work=args.work,
             output=args.output,
+            adapter=args.adapter,
         ),
         train_set,
         held_out,

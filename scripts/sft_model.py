@@ -1,4 +1,4 @@
-"""Merge the stage-2 adapter into the stage-1 model: a standalone chat model with its card.
+"""The finished chat model, standing alone with its card: the stage-2 adapter merged, or what a full run made.
 
     python scripts/sft_model.py --model results/pretrain_model/manifest.json \
         --adapter results/sft_lora/manifest.json --base-model results/base_model/manifest.json \
@@ -10,7 +10,7 @@
 import argparse
 from pathlib import Path
 
-from lib.adapters import merge_adapter
+from lib.adapters import trained_model
 from lib.errors import run
 from lib.generation import end_tokens
 from lib.manifest import read_json, write_manifest
@@ -32,7 +32,7 @@ def main() -> None:
     quiet_libraries()
 
     lineage = {name: getattr(args, name) for name in LINEAGE}
-    model = merge_adapter(args.model.parent, args.adapter.parent)
+    model = trained_model(args.model.parent, args.adapter.parent)
     tokenizer = load_tokenizer(args.sft_data.parent / "tokenizer")  # with the template that it was trained with
     check_sizes(model, tokenizer)
     ends = end_tokens(model, tokenizer)

@@ -1,4 +1,4 @@
-"""What happens beside the training steps: a line of progress, a stop on request, a check that the loss is a number."""
+"""What happens beside the training steps: a line of progress, and when to save and to stop."""
 
 import math
 import signal
@@ -7,8 +7,6 @@ from types import FrameType
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-from lib.errors import UserError
 
 
 class Progress(TrainerCallback):
@@ -39,11 +37,6 @@ class Progress(TrainerCallback):
             print(f"{position}  validation loss {logs['eval_loss']:.4f}", flush=True)
         if "loss" not in logs:
             return
-        if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"{position}: the loss is {logs['loss']}; lower {self.stage}.learning_rate, "
-                "or set precision to fp32, and run again"
-            )
         seconds = (time.monotonic() - self.started) / max(state.global_step - self.first_step, 1)
         print(
             f"{position}  loss {logs['loss']:.4f}  learning rate {logs['learning_rate']:.2e}  "
@@ -51,6 +44,35 @@ class Progress(TrainerCallback):
             f"{_duration(seconds * (state.max_steps - state.global_step))} left",
             flush=True,
         )
+
+
+class KeepBest(TrainerCallback):
+    """Saves a checkpoint whenever the validation loss is the lowest yet, and stops when it no longer falls."""
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        losses = validation_losses(state)
+        if losses[-1] < min(losses[:-1], default=math.inf):
+            control.should_save = True
+        if no_longer_falls(state, self.patience):
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+def validation_losses(state: TrainerState) -> list[float]:
+    """All validation losses measured so far, in order."""
+    return [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
+
+
+def no_longer_falls(state: TrainerState, patience: int | None) -> bool:
+    """Whether the last `patience` validation losses are no lower than one before. Nothing but the log is looked at."""
+    losses = validation_losses(state)
+    return patience is not None and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 class StopOnRequest(TrainerCallback):

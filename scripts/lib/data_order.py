@@ -5,15 +5,34 @@ undisturbed run would have seen.
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 
+from lib.errors import UserError
+
+ORDER_FILE = "order.npy"
+"""Row numbers of train.arrow in the order of the first pass, in a data directory that decides it."""
 BATCHES_SORTED_TOGETHER = 16
 
 
 def number_of_steps(examples: int, batch: int, epochs: float, max_steps: int | None) -> int:
     """Optimizer steps of a run: `max_steps`, or as many as `epochs` passes over the examples take."""
     return max_steps or max(1, math.ceil(epochs * examples / batch))
+
+
+def planned_order(directory: Path, examples: int, needed: int, seed: int) -> np.ndarray:
+    """`needed` row numbers for a run on the data in `directory`: the order kept there, else a shuffled one.
+
+    Passes after the first are shuffled in either case.
+    """
+    order = shuffled(examples, needed, seed)
+    if (directory / ORDER_FILE).is_file():
+        first = np.load(directory / ORDER_FILE, allow_pickle=False)
+        if not np.array_equal(np.sort(first), np.arange(examples)):
+            raise UserError(f"{directory / ORDER_FILE} is not an order of the {examples} rows beside it; make it again")
+        order[:examples] = first[:needed]
+    return order
 
 
 def shuffled(examples: int, needed: int, seed: int) -> np.ndarray:

@@ -54,22 +54,46 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
 
 
 def load_model(
-    directory: Path, device: torch.device | str = "cpu", quantization: Quantization = "none"
+    directory: Path,
+    device: torch.device | str = "cpu",
+    quantization: BitsAndBytesConfig | None = None,
+    dtype: torch.dtype | Literal["auto"] = "auto",
 ) -> PreTrainedModel:
-    """The causal language model saved in `directory`, in the number format it is saved in.
+    """The causal language model saved in `directory`, in `dtype`: `auto` is the one that it is saved in.
 
-    With `quantization`, linear layers are loaded in 8 bits (LLM.int8) or 4 bits (NF4, double quantization).
+    With `quantization`, linear layers are loaded in fewer bits.
     """
-    options: dict[str, object] = {"dtype": "auto"}
-    if quantization == "8bit":
-        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
-    elif quantization == "4bit":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True
-        )
-    return AutoModelForCausalLM.from_pretrained(
-        directory, trust_remote_code=False, use_safetensors=True, device_map={"": str(device)}, **options
+    model = AutoModelForCausalLM.from_pretrained(
+        directory,
+        trust_remote_code=False,
+        use_safetensors=True,
+        device_map={"": str(device)},
+        dtype=dtype,
+        quantization_config=quantization,
     )
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # On a processor, bitsandbytes would pack the weights at the first evaluation for a product that has no
+            # gradient, and training would go on with wrong ones.
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def fewer_bits(bits: Quantization, precision: Precision, int8_threshold: float) -> BitsAndBytesConfig | None:
+    """How linear layers are loaded: in 8 bits (LLM.int8) or 4 bits (NF4, double quantization), or as they are.
+
+    Computations are in `precision`; with 8 bits, inputs beyond `int8_threshold` are multiplied unquantized.
+    """
+    if bits == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=int8_threshold)
+    if bits == "4bit":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision],
+        )
+    return None
 
 
 def check_sizes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -56,14 +56,20 @@ def scratch_directory(path: Path) -> Iterator[Path]:
         _remove(path)
 
 
-def _explained(error: Exception, target: Path) -> Exception:
-    """A UserError if writing failed for want of room; else the error itself. Libraries may tell the number only."""
+def no_room(error: Exception, target: Path) -> UserError | None:
+    """What to tell the user if writing `target` failed for want of room. Libraries may tell the number only."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
         number = int(found[1])
+    if number is None and "PytorchStreamWriter failed" in str(error):  # torch.save keeps the reason to itself
+        number = errno.ENOSPC
     if number not in _NO_ROOM:
-        return error
+        return None
     return UserError(f"cannot write {target}: {os.strerror(number)}; make room and run again, nothing is half-written")
+
+
+def _explained(error: Exception, target: Path) -> Exception:
+    return no_room(error, target) or error
 
 
 def _make_readable(directory: Path) -> None:

@@ -1,33 +1,42 @@
-"""The training loop of both stages: transformers' Trainer with adapters, checkpoints and an order known beforehand."""
+"""A training run of either stage, from its data to the published adapter or model."""
 
 import argparse
 import os
+import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import datasets
-import numpy as np
 import pandas as pd
 import torch
 from peft import PeftModel
-from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers import PreTrainedModel, PrinterCallback, TrainerState, TrainingArguments, set_seed
 
-from lib.adapters import add_adapter
-from lib.arrow import IGNORED_LABEL
-from lib.callbacks import Progress, StopOnRequest
-from lib.checkpoints import latest_checkpoint, work_directory
-from lib.data_order import group_by_length, number_of_steps, shuffled
+from lib.adapters import make_trainable
+from lib.batches import OrderedRows, RowSizes
+from lib.callbacks import KeepBest, Progress, StopOnRequest, no_longer_falls
+from lib.checkpoints import best_checkpoint, latest_checkpoint, read_state, work_directory
+from lib.data_order import group_by_length, number_of_steps, planned_order
 from lib.errors import UserError
+from lib.label_loss import keeps_examples_apart, use_label_loss
 from lib.manifest import read_json, write_manifest
-from lib.models import load_model, pick_device, pick_precision, quiet_libraries
+from lib.models import Precision, fewer_bits, load_model, pick_device, pick_precision, quiet_libraries
+from lib.optimizers import make_optimizer
 from lib.outputs import new_directory
 from lib.settings.training import TrainingSettings
+from lib.trainer import StageTrainer
 
 STOPPED = 75  # EX_TEMPFAIL: not finished, but nothing is wrong; run again to go on
+LENGTH_KEYS = {"pretrain": "block_size", "sft": "max_length"}
+PACKAGES = ["torch", "transformers", "peft", "accelerate", "bitsandbytes"]
+TRAINED_FILES = ("*.safetensors", "*.safetensors.index.json", "*config.json")
+LOG_COLUMNS = ["step", "loss", "eval_loss", "learning_rate", "grad_norm"]
 
 
 @dataclass(frozen=True)
@@ -45,160 +54,195 @@ class Run:
     work: Path
     """Root of the work directories."""
     output: Path
-    """Manifest of the directory that gets the adapter."""
-    new_token_ids: Sequence[int] = ()
-    """Embedding rows to train beside the adapter."""
-    embedding_learning_rate: float | None = None
-    """Their peak learning rate; as the adapter's when not given."""
+    """Manifest of the directory that gets the adapter, or the model with `method: full`."""
+    adapter: Path | None = None
+    """Manifest of an adapter to go on from; a fresh one when not given."""
 
 
 def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Dataset, by_length: bool) -> None:
-    """Train an adapter and publish the one with the lowest validation loss into the directory of `run.output`.
+    """Train, and publish what had the lowest validation loss into the directory of `run.output`.
 
-    Rows of both sets have `input_ids` and may have `labels`; without them every token but the first is predicted.
-    Resumes from the newest checkpoint of an identical run. When it is told to stop before the last step, it leaves
-    a checkpoint and exits with status STOPPED.
+    Rows of both sets have `input_ids` and may have `labels` (without them every token but the first is predicted) and
+    `position_ids` (a row then holds several examples, each beginning at 0). Those of `validation_set` may name their
+    `source`. With `by_length`, rows of similar length stand in a batch. Resumes from the newest checkpoint of an
+    identical run. When it is told to stop before the last step, it leaves a checkpoint and exits with status STOPPED.
     """
+    settings = run.settings
     quiet_libraries()
+    _require_reporters(run)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     device = pick_device(run.gpu)
-    precision = pick_precision(run.settings.precision, device)
-    work = work_directory(
-        run.work / run.stage,
-        {
-            "settings": run.settings.model_dump(mode="json", exclude={"max_minutes"}),
-            "seed": run.seed,
-            "model": read_json(run.model),
-            "data": read_json(run.data),
-            "precision": precision,
-            "gpu": run.gpu,
-        },
-    )
-    set_seed(run.seed)
-    model = add_adapter(
-        load_model(run.model.parent, device, run.settings.quantization), run.settings, run.new_token_ids, run.stage
-    )
-    trainable, total = model.get_nb_trainable_parameters()
+    precision = pick_precision(settings.precision, device)
+    work = work_directory(run.work / run.stage, _identity(run, precision))
+
+    batch = settings.batch_size * settings.gradient_accumulation
+    steps = number_of_steps(len(train_set), batch, settings.epochs, settings.max_steps)
+    sizes = RowSizes.of(train_set)
+    order = planned_order(run.data.parent, len(train_set), steps * batch, run.seed)
+    if by_length:
+        order = group_by_length(order, sizes.tokens, batch, run.seed)
+
+    model, counts = _prepare_model(run, device, precision, sizes, "position_ids" in train_set.column_names)
+    shares = sizes.shares(order, settings.batch_size)
     print(
-        f"{run.stage}: {trainable:,} of {total:,} parameters are trained ({trainable / total:.2%}), in {precision}",
+        f"{run.stage}: {counts['trainable_parameters']:,} of {counts['all_parameters']:,} parameters are trained "
+        f"({counts['trainable_parameters'] / counts['all_parameters']:.2%}), in {precision}; padding is "
+        f"{shares['padding_share']:.1%} of the positions, {shares['masked_share']:.1%} of the tokens are masked",
         flush=True,
     )
-    batch = run.settings.batch_size * run.settings.gradient_accumulation
-    steps = number_of_steps(len(train_set), batch, run.settings.epochs, run.settings.max_steps)
-    order = shuffled(len(train_set), steps * batch, run.seed)
-    lengths = np.asarray([len(ids) for ids in train_set["input_ids"]])
-    if by_length:
-        order = group_by_length(order, lengths, batch, run.seed)
-    stop = StopOnRequest(run.settings.max_minutes)
-    trainer = Trainer(
-        model=model,
-        args=_arguments(run, work, steps, precision, device),
-        data_collator=collate,
-        train_dataset=train_set.select(order),
-        eval_dataset=validation_set,
-        callbacks=[Progress(run.stage, float(lengths[order].sum()) / steps), stop],
-        optimizers=(_optimizer(model, run), None),
-    )
-    trainer.remove_callback(PrinterCallback)
+    stop = StopOnRequest(settings.max_minutes)
     checkpoint = latest_checkpoint(work)
-    if checkpoint:
-        print(f"{run.stage}: going on from {checkpoint}", flush=True)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if stop.reason and trainer.state.global_step < steps:
-        print(
-            f"{run.stage}: stopped by {stop.reason} at step {trainer.state.global_step}; run again to go on", flush=True
+    state = read_state(checkpoint) if checkpoint else None
+    if state is None or not _is_finished(state, steps, settings):
+        trainer = StageTrainer(
+            stage=run.stage,
+            save_embeddings=settings.embeddings == "all",
+            save_total_limit=settings.save_total_limit,
+            model=model,
+            args=_arguments(run, work, steps, precision, device),
+            train_dataset=OrderedRows(train_set, order),
+            eval_dataset=validation_set,
+            callbacks=[
+                Progress(run.stage, float(sizes.tokens[order].sum()) / steps),
+                KeepBest(settings.early_stopping_patience),
+                stop,
+            ],
+            optimizers=(make_optimizer(model, settings), None),
         )
-        sys.exit(STOPPED)
-    _publish(run, trainer, {"trainable_parameters": trainable, "all_parameters": total, "steps": steps}, precision)
+        trainer.remove_callback(PrinterCallback)
+        if checkpoint:
+            print(f"{run.stage}: going on from {checkpoint}", flush=True)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        state = trainer.state
+        if not _is_finished(state, steps, settings):
+            print(f"{run.stage}: stopped by {stop.reason} at step {state.global_step}; run again to go on", flush=True)
+            sys.exit(STOPPED)
+    _publish(run, work, state, {**counts, "steps": state.global_step}, {"precision": precision, **shares})
     shutil.rmtree(work)
 
 
-def collate(rows: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:
-    """Rows as one batch, padded on the right.
-
-    Padding is told apart by position, never by token id: a pad token may be the end token, which must be learned.
-    """
-    longest = max(len(row["input_ids"]) for row in rows)
-    input_ids = torch.zeros(len(rows), longest, dtype=torch.long)
-    attention_mask = torch.zeros_like(input_ids)
-    labels = torch.full_like(input_ids, IGNORED_LABEL)
-    for position, row in enumerate(rows):
-        length = len(row["input_ids"])
-        input_ids[position, :length] = torch.tensor(row["input_ids"])
-        attention_mask[position, :length] = 1
-        labels[position, :length] = torch.tensor(row.get("labels", row["input_ids"]))
-    return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+def _identity(run: Run, precision: Precision) -> dict[str, Any]:
+    """Everything that shapes the run's result; what says when to stop or whom to tell does not."""
+    return {
+        "settings": run.settings.model_dump(mode="json", exclude={"max_minutes", "report_to", "save_total_limit"}),
+        "seed": run.seed,
+        "model": read_json(run.model),
+        "adapter": read_json(run.adapter) if run.adapter else None,
+        "data": read_json(run.data),
+        "precision": precision,
+        "gpu": run.gpu,
+        "versions": {package: version(package) for package in PACKAGES},
+    }
 
 
-def _optimizer(model: PeftModel, run: Run) -> torch.optim.Optimizer:
-    """AdamW with a learning rate of its own for embedding rows."""
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    adapters = [parameter for name, parameter in named if "trainable_tokens" not in name]
-    rows = [parameter for name, parameter in named if "trainable_tokens" in name]
-    groups: list[dict[str, Any]] = [{"params": adapters, "lr": run.settings.learning_rate}]
-    if rows:
-        groups.append({"params": rows, "lr": run.embedding_learning_rate or run.settings.learning_rate})
-    return torch.optim.AdamW(groups, weight_decay=run.settings.weight_decay)
-
-
-def _arguments(
-    run: Run, work: Path, steps: int, precision: Literal["fp32", "bf16", "fp16"], device: torch.device
-) -> TrainingArguments:
+def _prepare_model(
+    run: Run, device: torch.device, precision: Precision, sizes: RowSizes, is_packed: bool
+) -> tuple[PreTrainedModel | PeftModel, dict[str, int]]:
+    """The model, ready to be trained, and its counts; UserError when the data do not suit it."""
     settings = run.settings
+    set_seed(run.seed)
+    model = load_model(
+        run.model.parent,
+        device,
+        fewer_bits(settings.quantization, precision, settings.llm_int8_threshold),
+        # Steps of a full run are too small for 16-bit weights to show.
+        torch.float32 if settings.method == "full" else "auto",
+    )
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit is not None and sizes.longest_example > limit:
+        key = f"{run.stage}.{LENGTH_KEYS[run.stage]}"
+        raise UserError(
+            f"settings: {key} let in {sizes.longest_example} tokens, but the model has {limit} positions; lower {key}"
+        )
+    if is_packed and not keeps_examples_apart(model):
+        raise UserError(
+            f"settings: {run.stage}: several examples stand in a row, which this model's attention "
+            f"({model.config._attn_implementation}) does not keep apart; switch packing off"
+        )
+    use_label_loss(model)
+    footprint = model.get_memory_footprint()
+    new_token_ids = read_json(run.model)["facts"].get("new_token_ids", [])
+    trained = make_trainable(
+        model, settings, new_token_ids, run.stage, run.adapter.parent if run.adapter is not None else None
+    )
+    counts = {
+        "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
+        "all_parameters": trained.num_parameters(),
+        "weights_megabytes": round(footprint / 1e6, 1),
+    }
+    return trained, counts
+
+
+def _arguments(run: Run, work: Path, steps: int, precision: Precision, device: torch.device) -> TrainingArguments:
+    settings = run.settings
+    has_decay = settings.schedule == "warmup_stable_decay"
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", f"logs/tensorboard/{run.stage}")
     return TrainingArguments(
         output_dir=str(work),
+        run_name=run.stage,
         max_steps=steps,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
+        lr_scheduler_kwargs={"num_decay_steps": round(settings.decay_ratio * steps)} if has_decay else {},
         warmup_steps=round(settings.warmup_ratio * steps) if settings.schedule != "constant" else 0,
         max_grad_norm=settings.max_grad_norm,
+        neftune_noise_alpha=settings.neftune_noise_alpha,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         use_cpu=device.type == "cpu",
-        gradient_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing=settings.gradient_checkpointing,
         logging_steps=settings.logging_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps",
         eval_steps=settings.eval_steps,
         save_strategy="steps",
         save_steps=settings.save_steps,
-        save_total_limit=settings.save_total_limit,
-        load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
+        greater_is_better=False,
         train_sampling_strategy="sequential",  # the order is already in the data
         prediction_loss_only=True,
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
         disable_tqdm=True,
+        report_to=list(settings.report_to),
         seed=run.seed,
     )
 
 
-def _publish(run: Run, trainer: Trainer, counts: Mapping[str, int], precision: str) -> None:
-    """Write the best adapter, the training log and the manifest."""
-    history = pd.DataFrame(trainer.state.log_history)
-    columns = [column for column in ("step", "loss", "eval_loss", "learning_rate", "grad_norm") if column in history]
-    best_step = int(str(trainer.state.best_model_checkpoint).rpartition("-")[2])
+def _is_finished(state: TrainerState, steps: int, settings: TrainingSettings) -> bool:
+    return state.global_step >= steps or no_longer_falls(state, settings.early_stopping_patience)
+
+
+def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int], facts: Mapping[str, Any]) -> None:
+    """Write the best adapter or model, the training log and the manifest."""
+    history = pd.DataFrame(state.log_history)
+    by_source = sorted(filter(re.compile("eval_loss_").match, map(str, history)))
+    columns = [column for column in (*LOG_COLUMNS, *by_source) if column in history]
+    best = best_checkpoint(work / f"checkpoint-{state.global_step}")
+    if best is None:
+        raise UserError(f"{run.stage}: {work} has no checkpoint with a validation loss; remove it and run again")
     with new_directory(run.output.parent) as directory:
-        trainer.model.save_pretrained(directory, save_embedding_layers=False)
-        (directory / "README.md").unlink(missing_ok=True)  # PEFT's empty template
+        for pattern in TRAINED_FILES:
+            for path in best.glob(pattern):
+                shutil.copyfile(path, directory / path.name)
         history[columns].dropna(how="all", subset=columns[1:]).to_csv(
             directory / "trainer_log.tsv", sep="\t", index=False
         )
         write_manifest(
             directory,
-            inputs={"model": run.model, "data": run.data},
-            counts={**counts, "best_step": best_step, "best_validation_loss": trainer.state.best_metric},
+            inputs={"model": run.model, "data": run.data} | ({"adapter": run.adapter} if run.adapter else {}),
+            counts={**counts, "best_step": state.best_global_step, "best_validation_loss": state.best_metric},
             settings=run.settings,
             seed=run.seed,
-            packages=["torch", "transformers", "peft", "accelerate"],
-            facts={"precision": precision},
+            packages=PACKAGES,
+            facts=facts,
         )
+    what = "adapter" if run.settings.method == "lora" else "model"
     print(
-        f"{run.stage}: best validation loss {trainer.state.best_metric:.4f} at step {best_step}; adapter is in "
+        f"{run.stage}: best validation loss {state.best_metric:.4f} at step {state.best_global_step}; {what} is in "
         f"{run.output.parent}",
         flush=True,
     )
@@ -219,3 +263,12 @@ def require_examples(data: datasets.Dataset, what: str, remedy: str) -> None:
     """Raise UserError when there is nothing to train or validate on."""
     if not len(data):
         raise UserError(f"no {what}; {remedy}")
+
+
+def _require_reporters(run: Run) -> None:
+    for package in run.settings.report_to:
+        if find_spec(package) is None:
+            raise UserError(
+                f"settings: {run.stage}.report_to names {package}, which is not installed; "
+                f"run pip install {package}, or take it out"
+            )

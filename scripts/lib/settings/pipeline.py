@@ -1,6 +1,8 @@
 """The whole settings file: one section per stage."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from lib.settings.base import StageSettings
 from lib.settings.base_model import BaseModelSettings
@@ -9,6 +11,7 @@ from lib.settings.evaluation import EvaluationSettings
 from lib.settings.pretrain import PretrainSettings
 from lib.settings.sft import SftSettings
 from lib.settings.tokenizer import TokenizerSettings
+from lib.settings.training import AdapterSettings
 
 
 class PipelineSettings(StageSettings):
@@ -28,3 +31,15 @@ class PipelineSettings(StageSettings):
     """Stage 2: supervised fine-tuning on instructions."""
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     """Scores and sample answers."""
+
+    @model_validator(mode="after")
+    def _one_adapter(self) -> Self:
+        """With `sft.continue_adapter`, stage 2 has stage 1's adapter settings."""
+        if not self.sft.continue_adapter:
+            return self
+        for key in sorted(self.sft.model_fields_set & set(AdapterSettings.model_fields)):
+            raise ValueError(f"sft.{key} has no effect with sft.continue_adapter; set pretrain.{key}")
+        if self.pretrain.method != "lora":
+            raise ValueError("sft.continue_adapter needs an adapter to go on from; set pretrain.method to lora")
+        adapter = {key: getattr(self.pretrain, key) for key in AdapterSettings.model_fields}
+        return self.model_copy(update={"sft": self.sft.model_copy(update=adapter)})

@@ -16,7 +16,5 @@ class PackingSettings(StageSettings):
 
 
 class PretrainSettings(PackingSettings, TrainingSettings):
-    embedding_learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate of the new tokens' embedding rows; as `learning_rate` when not given."""
     validation_blocks: int = Field(default=32, ge=1)
     """Most blocks of held-out text that the validation loss is measured on during training."""

@@ -30,3 +30,7 @@ class InstructionSettings(StageSettings):
 class SftSettings(InstructionSettings, TrainingSettings):
     sources: str = "config/instructions.tsv"
     """Sheet with one row per instruction set."""
+    continue_adapter: bool = False
+    """Train on the stage-1 adapter, as it is set in `pretrain`, instead of a fresh one on the merged model."""
+    embeddings: Literal["new_rows", "all", "none"] = "none"
+    """Embedding rows trained beside the adapter: those of new tokens, all (with the head), or none."""

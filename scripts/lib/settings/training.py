@@ -1,4 +1,4 @@
-"""What both training stages can be told: adapter, optimizer, precision, checkpoints."""
+"""What both training stages can be told: what is trained, how, in which numbers, and when to save and stop."""
 
 from typing import Literal, Self
 
@@ -7,17 +7,45 @@ from pydantic import Field, model_validator
 from lib.settings.base import StageSettings
 
 
-class TrainingSettings(StageSettings):
-    """Hyperparameters of a training run with LoRA adapters."""
+class AdapterSettings(StageSettings):
+    """Which parameters are trained."""
 
+    method: Literal["lora", "full"] = "lora"
+    """Train a LoRA adapter, or every weight of the model."""
     rank: int = Field(default=16, ge=1)
     """LoRA rank r: width of the low-rank update."""
     alpha: float = Field(default=32, gt=0)
     """LoRA alpha: the update is scaled by alpha / rank."""
+    rslora: bool = False
+    """Scale the update by alpha / √rank instead (rsLoRA), which keeps high ranks learning."""
+    dora: bool = False
+    """Learn the length of each weight column apart from its direction (DoRA); slower, better at low ranks."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout on the adapter's input."""
     target_modules: str | list[str] = "all-linear"
     """Linear layers that get an adapter: `all-linear`, or a list of module names."""
+    embeddings: Literal["new_rows", "all", "none"] = "new_rows"
+    """Embedding rows trained beside the adapter: those of new tokens, all (with the head), or none."""
+
+
+class PrecisionSettings(StageSettings):
+    """In which numbers the model computes, and what is given up for less memory."""
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the matrix products; `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
+    quantization: Literal["none", "8bit", "4bit"] = "none"
+    """Load the frozen weights in 8 bits (LLM.int8) or 4 bits (NF4, double quantization) through bitsandbytes."""
+    llm_int8_threshold: float = Field(default=6.0, ge=0)
+    """With `8bit`: inputs larger than this are multiplied in 16 bits; 0 switches that off."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    """AdamW with its state in 32 bits, in 8 bits, or in 8 bits that move to main memory when a GPU is full."""
+
+
+class OptimizationSettings(StageSettings):
+    """How many steps there are, and what a step does."""
+
     epochs: float = Field(default=1, gt=0)
     """Passes over the training data, when `max_steps` is not given."""
     max_steps: int | None = Field(default=None, ge=1)
@@ -27,34 +55,49 @@ class TrainingSettings(StageSettings):
     gradient_accumulation: int = Field(default=1, ge=1)
     """Forward passes that add up to one optimizer step."""
     learning_rate: float = Field(default=2e-4, gt=0)
-    """Peak learning rate of the adapters."""
-    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
+    """Peak learning rate of the adapters, or of all weights with `method: full`."""
+    embedding_learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate of trained embedding rows; as `learning_rate` when not given."""
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup", "warmup_stable_decay"] = "cosine"
     """How the learning rate falls after warm-up."""
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     """Share of the steps over which the learning rate rises from zero."""
+    decay_ratio: float = Field(default=0.2, gt=0, lt=1)
+    """With `warmup_stable_decay`: share of the steps, at the end, over which the learning rate falls to zero."""
     weight_decay: float = Field(default=0.0, ge=0)
     """AdamW weight decay."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are clipped to this norm."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the matrix products; `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
-    quantization: Literal["none", "8bit", "4bit"] = "none"
-    """Load the frozen weights in 8 bits (LLM.int8) or 4 bits (NF4) through bitsandbytes."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    neftune_noise_alpha: float | None = Field(default=None, gt=0)
+    """Strength of the noise on the input embeddings in training (NEFTune); none when not given."""
+
+
+class LoopSettings(StageSettings):
+    """When to log, measure, save and stop."""
+
     logging_steps: int = Field(default=5, ge=1)
     """Steps between two lines of progress."""
     eval_steps: int = Field(default=20, ge=1)
     """Steps between two measurements of the validation loss."""
+    early_stopping_patience: int | None = Field(default=None, ge=1)
+    """Stop after this many measurements without a lower validation loss; never when not given."""
     save_steps: int = Field(default=20, ge=1)
-    """Steps between two checkpoints; a multiple of `eval_steps`, so that the best one can be kept."""
+    """Steps between two checkpoints; the one with the lowest validation loss is saved besides."""
     save_total_limit: int = Field(default=2, ge=1)
-    """Checkpoints kept on disk, the best one among them."""
+    """Checkpoints kept on disk; the newest and the best always are."""
     max_minutes: float | None = Field(default=None, gt=0)
     """Save and stop after this many minutes; the next run goes on from there."""
+    report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(default_factory=list)
+    """Where curves are sent besides `trainer_log.tsv`; the packages named must be installed."""
+
+
+class TrainingSettings(AdapterSettings, PrecisionSettings, OptimizationSettings, LoopSettings):
+    """Everything that a training run can be told."""
 
     @model_validator(mode="after")
-    def _steps_fit(self) -> Self:
-        if self.save_steps % self.eval_steps:
-            raise ValueError(f"save_steps ({self.save_steps}) must be a multiple of eval_steps ({self.eval_steps})")
+    def _fit_together(self) -> Self:
+        if self.method == "full" and self.quantization != "none":
+            raise ValueError(f"method: full trains every weight, which {self.quantization} weights do not allow")
+        if self.schedule == "warmup_stable_decay" and self.warmup_ratio + self.decay_ratio > 1:
+            raise ValueError("warmup_ratio and decay_ratio together are more than 1")
         return self
