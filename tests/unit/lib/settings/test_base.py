@@ -18,7 +18,7 @@ BASE = {"base_model": {"uri": "model"}}
         ({"corpus": {"shards": "many"}}, r'corpus\.shards is "many": .*integer'),
         ({"corpus": {"shards": 0}}, r"corpus\.shards is 0: .*greater than or equal to 1"),
         ({"tokenizer": {"initialization": "mode"}}, r'tokenizer\.initialization is "mode": .*mean'),
-        ({"pretrain": {"save_steps": 3, "eval_steps": 2}}, r"pretrain.*save_steps \(3\) must be a multiple"),
+        ({"pretrain": {"method": "full", "quantization": "4bit"}}, r"pretrain.*method: full .* 4bit weights"),
         ({"base_model": {}}, r"base_model\.uri is required"),
         ({"base_model": None}, r"base_model is null"),
         ({"seed": 1, "gpu": -1, "corpus": {"x": 1}}, r"gpu is -1: .* \(and 1 more\)"),
