@@ -21,7 +21,11 @@ from lib.settings.pipeline import PipelineSettings
 
 CONFIG = Path(__file__).parent.parent / "config"
 BEGIN = "<!-- written by scripts/settings_docs.py: begin -->"
-LISTS = {"list[str]": "list of texts", "str | list[str]": "text or list of texts"}
+OTHER_TYPES = {
+    "list[str]": "list of texts",
+    "str | list[str]": "text or list of texts",
+    "int | auto": "whole number or auto",
+}
 END = "<!-- written by scripts/settings_docs.py: end -->"
 
 
@@ -86,7 +90,7 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     text = re.sub(r"typing\.Literal\[(.*)\]", r"\1", text.replace(" | None", "")).replace("'", "")
-    names = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", **LISTS}
+    names = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", **OTHER_TYPES}
     limits = [str(limit) for item in field.metadata for limit in _limits(item)]
     return ", ".join([names.get(text, text), *limits])
 

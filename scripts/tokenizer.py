@@ -4,25 +4,30 @@
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
         --output results/tokenizer/manifest.json
 
-Writes a Hugging Face tokenizer directory; its manifest says how many characters a token holds before and after.
+Writes a Hugging Face tokenizer directory; its manifest says how many characters a token holds before and after. When
+nothing is to be added, the files of the base are copied as they are.
 """
 
 import argparse
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
-from lib.continued_bpe import check_extensible, count_pieces, extend, learn_merges
-from lib.corpus import texts
+from lib.base_vocabulary import base_vocabulary
+from lib.continued_bpe import Extension, Goal, extend, learn
+from lib.corpus import text_batches, texts
 from lib.errors import UserError, run
-from lib.manifest import write_manifest
+from lib.manifest import read_json, write_json, write_manifest
 from lib.outputs import new_directory
+from lib.run_counts import RunCounter
 from lib.settings.base import from_json
-from lib.settings.tokenizer import VocabularySettings
+from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
+from lib.token_traits import TokenTraits
 
-TOKENIZER_FILES = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 def main() -> None:
@@ -35,23 +40,27 @@ def main() -> None:
     settings = from_json(VocabularySettings, args.settings)
 
     base = Tokenizer.from_file(str(args.base_model.parent / "tokenizer.json"))
-    extended = learn(base, (text for _, text in texts(args.corpus, "train")), settings)
+    facts: dict[str, Any] = {}
+    extended = base
+    if settings.new_tokens:
+        extension, facts = learned(base, text_batches(args.corpus, "train"), settings)
+        extended = extend(base, extension)
     counts = {
         "base_tokens": base.get_vocab_size(),
         "new_tokens": extended.get_vocab_size() - base.get_vocab_size(),
         **compare(base, extended, (text for _, text in texts(args.corpus, "validation"))),
     }
     with new_directory(args.output.parent) as directory:
-        for name in TOKENIZER_FILES:
-            if (args.base_model.parent / name).is_file():
-                shutil.copyfile(args.base_model.parent / name, directory / name)
-        extended.save(str(directory / "tokenizer.json"))
+        copy_files(args.base_model.parent, directory)
+        if extended is not base:
+            write(extended, directory)
         write_manifest(
             directory,
             inputs={"base_model": args.base_model, "corpus": args.corpus},
             counts=counts,
             settings=settings,
-            packages=["tokenizers"],
+            packages=["tokenizers", "numpy"],
+            facts=facts,
         )
     print(
         f"tokenizer: {counts['new_tokens']:,} new tokens; held-out text has "
@@ -61,31 +70,39 @@ def main() -> None:
     )
 
 
-def learn(base: Tokenizer, train: Iterable[str], settings: VocabularySettings) -> Tokenizer:
-    """`base` extended by what `settings` ask for, learned from the texts in `train`."""
-    if settings.new_tokens == 0:
-        return base
-    check_extensible(base)
-    piece_counts = count_pieces(base, train)
-    print(f"tokenizer: {len(piece_counts):,} distinct pieces of text", flush=True)
-    merges = learn_merges(
+def learned(
+    tokenizer: Tokenizer, train: Iterable[list[str]], settings: VocabularySettings
+) -> tuple[Extension, dict[str, Any]]:
+    """What the texts in `train` (in batches) teach, as far as `settings` ask for it, and what it was learned from."""
+    base = base_vocabulary(tokenizer)
+    traits = TokenTraits(base, settings.keep_latin)
+    counter = RunCounter(base, traits)
+    for batch in train:
+        counter.add(batch)
+    runs = counter.counts()
+    sample = "" if counter.share == 1 else f", in {counter.share:.2%} of the documents"
+    print(f"tokenizer: {len(runs):,} distinct runs of tokens{sample}", flush=True)
+    auto = settings.new_tokens == "auto"
+    limit = MOST_NEW_TOKENS if settings.new_tokens == "auto" else settings.new_tokens
+    extension = learn(
         base,
-        piece_counts,
-        settings.new_tokens,
+        traits,
+        runs,
+        Goal(limit, settings.characters_per_token, settings.minimum_gain if auto else 0),
+        characters=counter.characters,
+        tokens=counter.tokens,
         minimum_frequency=settings.minimum_frequency,
         maximum_length=settings.maximum_length,
-        keep_ascii=settings.keep_ascii,
     )
-    if not merges:
+    if not extension.tokens:
         raise UserError(
-            "the training text holds no pair of tokens to merge; add text, or lower tokenizer.minimum_frequency, "
-            "or set tokenizer.new_tokens to 0"
+            "the training text holds no pair of tokens to merge; add text, or lower tokenizer.minimum_frequency or "
+            "tokenizer.minimum_gain, or set tokenizer.new_tokens to 0"
         )
-    extended = extend(base, merges)
-    learned = extended.get_vocab_size() - base.get_vocab_size()
-    if learned < settings.new_tokens:
-        print(f"tokenizer: the text holds only {learned:,} of the {settings.new_tokens:,} tokens asked for", flush=True)
-    return extended
+    if not auto and settings.characters_per_token is None and len(extension.tokens) < limit:
+        number = len(extension.tokens)
+        print(f"tokenizer: the text holds only {number:,} of the {limit:,} tokens asked for", flush=True)
+    return extension, {"learned_from_share": counter.share, "learned_from_characters": counter.characters}
 
 
 def compare(base: Tokenizer, extended: Tokenizer, held_out: Iterable[str]) -> dict[str, float]:
@@ -105,6 +122,25 @@ def compare(base: Tokenizer, extended: Tokenizer, held_out: Iterable[str]) -> di
         "characters_per_token_extended": round(characters / max(extended_tokens, 1), 4),
         "new_tokens_used": sum(token_id >= first_new for token_id in used),
     }
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files that make up a tokenizer, byte for byte."""
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+def write(tokenizer: Tokenizer, directory: Path) -> None:
+    """Put `tokenizer` in the place of the one in `directory`.
+
+    Its tokenizer.json says all. transformers' classes for single models would build theirs from the vocabulary alone.
+    """
+    tokenizer.save(str(directory / "tokenizer.json"))
+    config = read_json(directory / "tokenizer_config.json")
+    for key in ("add_prefix_space", "legacy", "sp_model_kwargs", "added_tokens_decoder"):
+        config.pop(key, None)
+    write_json(directory / "tokenizer_config.json", config | {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
 if __name__ == "__main__":

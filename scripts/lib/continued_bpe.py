@@ -1,24 +1,30 @@
-"""Extend a byte-level BPE tokenizer by continuing its own training on new text.
+"""Extend a BPE tokenizer by continuing its own training on new text.
 
-Appending a separately learned vocabulary leaves tokens that the base's merges can never reach. Here the
-base tokenizer segments the text first, every base token becomes one private character, and the `tokenizers`
-trainer learns further merges over those characters. Translated back, they are merges over base tokens: the
-base's merges run first, exactly as before, and the new ones go on from there.
+Appending a separately learned vocabulary leaves tokens that the base's merges can never reach. Here the base tokenizer
+segments the text first, and further merges are learned over its tokens. The base's merges run first, exactly as
+before, and the new ones go on from there, so every new token can be reached and every old one keeps its meaning.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
 
-from tokenizers import Tokenizer, models, trainers
+from tokenizers import Tokenizer
 
-from lib.errors import UserError
+from lib.base_vocabulary import BaseVocabulary
+from lib.merge_learner import Candidate, MergeLearner
+from lib.token_traits import TokenTraits
 
-FIRST_PRIVATE_CODEPOINT = 0x10000  # above the surrogates: token id i becomes chr(0x10000 + i), up to a million ids
-TRAINER_BATCH = 10_000
-SURPLUS = 1.1  # train for this many times the tokens asked for, since some candidates are refused
+
+@dataclass(frozen=True)
+class Goal:
+    """When to stop: as soon as one of these is reached."""
+
+    new_tokens: int
+    characters_per_token: float | None = None
+    """In the text that is learned from."""
+    least_gain: float = 0.0
+    """Share by which 1,000 tokens more, as good as the next one, would raise characters per token."""
 
 
 @dataclass(frozen=True)
@@ -33,97 +39,53 @@ class Merge:
         return self.left + self.right
 
 
-def check_extensible(tokenizer: Tokenizer) -> None:
-    """Raise UserError unless `tokenizer` is a byte-level BPE, the kind whose training can be continued here."""
-    description = json.loads(tokenizer.to_str())
-    model = description["model"]
-    if model["type"] != "BPE":
-        raise UserError(
-            f"the base tokenizer is a {model['type']} model; only BPE can be extended. "
-            "Set tokenizer.new_tokens to 0 to keep it as it is."
-        )
-    if "ByteLevel" not in json.dumps(description["pre_tokenizer"]):
-        raise UserError(
-            "the base tokenizer is not byte-level (SentencePiece style); only byte-level BPE can be extended. "
-            "Set tokenizer.new_tokens to 0 to keep it as it is."
-        )
+@dataclass(frozen=True)
+class Extension:
+    """What is added to a base vocabulary."""
+
+    tokens: Sequence[str]
+    """New tokens, in the order of their ids."""
+    merges: Sequence[Merge]
+    """In the order in which they run."""
 
 
-def pieces(tokenizer: Tokenizer, text: str) -> list[str]:
-    """The strings, in the model's own alphabet, that `tokenizer` would hand to its BPE model one by one."""
-    if tokenizer.normalizer is not None:
-        text = tokenizer.normalizer.normalize_str(text)
-    return [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
-
-
-def count_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
-    """How often each distinct piece stands in `texts`. Memory grows with the number of distinct pieces."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(pieces(tokenizer, text))
-    return counts
-
-
-def learn_merges(
-    tokenizer: Tokenizer,
-    piece_counts: Counter[str],
-    new_tokens: int,
+def learn(
+    base: BaseVocabulary,
+    token_traits: TokenTraits,
+    runs: Mapping[bytes, int],
+    goal: Goal,
     *,
+    characters: int,
+    tokens: int,
     minimum_frequency: int = 2,
     maximum_length: int = 16,
-    keep_ascii: bool = True,
-) -> list[Merge]:
-    """Learn merges that add up to `new_tokens` tokens to `tokenizer`, most valuable first.
+) -> Extension:
+    """Learn what brings the text to the `goal`, most valuable tokens first.
 
-    `maximum_length` bounds a token in characters of text. With `keep_ascii`, a token of ASCII characters alone
-    never takes part in a new merge, so that text in plain English is segmented exactly as before.
-    Fewer merges come back when the text does not hold that many pairs of `minimum_frequency`.
+    `runs` are those of a `RunCounter` with the same `token_traits`, and `characters` and `tokens` its totals. Fewer
+    tokens come back when the text does not hold enough pairs of `minimum_frequency`.
     """
-    vocabulary = tokenizer.get_vocab(with_added_tokens=False)
-    token_of = {token_id: token for token, token_id in vocabulary.items()}
-    runs = _count_runs(tokenizer, piece_counts, keep_ascii)
-    alphabet = sorted(set("".join(runs)))
-    private = Tokenizer(models.BPE())
-    private.train_from_iterator(
-        _batches(runs),
-        trainers.BpeTrainer(
-            vocab_size=len(alphabet) + int(new_tokens * SURPLUS) + 100,
-            min_frequency=minimum_frequency,
-            initial_alphabet=alphabet,
-            show_progress=False,
-        ),
-    )
-
-    def translate(private_text: str) -> str:
-        return "".join(token_of[ord(character) - FIRST_PRIVATE_CODEPOINT] for character in private_text)
-
-    merges: list[Merge] = []
-    known = set(vocabulary)
-    made: set[str] = set()
-    refused: set[str] = set()  # private strings that no later merge may build on
-    for private_left, private_right in json.loads(private.to_str())["model"]["merges"]:
-        merge = Merge(translate(private_left), translate(private_right))
-        blocked = private_left in refused or private_right in refused
-        if blocked or merge.token in known or _length(merge.token) > maximum_length:
-            refused.add(private_left + private_right)
-            continue
-        if merge.token not in made and len(made) == new_tokens:
+    learner = MergeLearner(runs, token_traits, minimum_frequency, maximum_length)
+    written = _Writer(base, token_traits)
+    while written.kept < goal.new_tokens:
+        candidate = learner.best()
+        if candidate is None or 1000 * candidate.saved < goal.least_gain * (tokens - written.saved):
             break
-        made.add(merge.token)
-        merges.append(merge)
-    return merges
+        if written.price(candidate) > goal.new_tokens - written.kept:
+            continue
+        written.take(candidate, learner.take(candidate))
+        if goal.characters_per_token and characters >= goal.characters_per_token * (tokens - written.saved):
+            break
+    return written.extension()
 
 
-def extend(tokenizer: Tokenizer, merges: list[Merge]) -> Tokenizer:
-    """A copy of `tokenizer` with `merges` behind its own. Ids of the base keep their meaning; new ids follow them."""
+def extend(tokenizer: Tokenizer, extension: Extension) -> Tokenizer:
+    """A copy of `tokenizer` with `extension` behind its own tokens and merges. New ids follow those of the base."""
     description = json.loads(tokenizer.to_str())
     model = description["model"]
-    next_id = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
-    for merge in merges:
-        if merge.token not in model["vocab"]:
-            model["vocab"][merge.token] = next_id
-            next_id += 1
-        model["merges"].append([merge.left, merge.right])
+    first = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+    model["vocab"] |= {token: first + number for number, token in enumerate(extension.tokens)}
+    model["merges"] += [[merge.left, merge.right] for merge in extension.merges]
     return Tokenizer.from_str(json.dumps(description))
 
 
@@ -137,47 +99,83 @@ def constituents(base: Tokenizer, extended: Tokenizer) -> dict[int, list[int]]:
     }
 
 
-def _count_runs(tokenizer: Tokenizer, piece_counts: Counter[str], keep_ascii: bool) -> Counter[str]:
-    """Pieces as strings of private characters, cut wherever a token may not take part in a merge."""
-    runs: Counter[str] = Counter()
-    for piece, count in sorted(piece_counts.items()):
-        run: list[str] = []
-        for token in tokenizer.model.tokenize(piece):
-            if keep_ascii and _is_ascii(token.value):
-                _add_run(runs, run, count)
-                run = []
-            else:
-                run.append(chr(FIRST_PRIVATE_CODEPOINT + token.id))
-        _add_run(runs, run, count)
-    return runs
+class _Writer:
+    """Writes down what was taken, in token strings, and tells which parts of characters are needed.
 
+    A part of a character that no whole one is made of is left out in the end, and counts nothing until then.
+    """
 
-def _add_run(runs: Counter[str], run: list[str], count: int) -> None:
-    if len(run) > 1:
-        runs["".join(run)] += count
+    def __init__(self, base: BaseVocabulary, token_traits: TokenTraits) -> None:
+        self.saved = 0
+        """Tokens fewer in the text than with the base vocabulary."""
+        self._base = base
+        self._traits = token_traits
+        self._new: list[int] = []
+        self._needed: set[int] = set()
+        self._steps: list[tuple[int, int, int]] = []
+        # Of every new part of a character: what it is made of, and what it saves.
+        self._parts: dict[int, tuple[int, int]] = {}
+        self._parts_saved: dict[int, int] = {}
 
+    @property
+    def kept(self) -> int:
+        """New tokens that are needed so far."""
+        return len(self._needed)
 
-def _is_ascii(token: str) -> bool:
-    """Whether a token in the byte-level alphabet stands for ASCII bytes alone (there, Ġ is a space, Ċ a line break)."""
-    return all(character.isascii() or "Ā" <= character <= "Ġ" for character in token)
+    def price(self, candidate: Candidate) -> int:
+        """New tokens that are needed if `candidate` is taken, beside those that are needed already."""
+        if candidate.right is None:
+            return 1
+        if self._is_part(candidate):
+            return 0
+        return (candidate.known is None) + len(self._missing((candidate.left, candidate.right)))
 
+    def take(self, candidate: Candidate, symbol: int) -> None:
+        """Write down that `candidate` was taken and makes `symbol`."""
+        if candidate.known is None:
+            self._new.append(symbol)
+        missing: set[int] = set()
+        if candidate.right is not None:
+            self._steps.append((candidate.left, candidate.right, symbol))
+            if self._is_part(candidate):
+                self._parts.setdefault(symbol, (candidate.left, candidate.right))
+                self._parts_saved[symbol] = self._parts_saved.get(symbol, 0) + candidate.saved
+                return
+            missing = self._missing((candidate.left, candidate.right))
+        self.saved += candidate.saved + sum(self._parts_saved[part] for part in missing)
+        self._needed |= missing
+        if candidate.known is None:
+            self._needed.add(symbol)
 
-def _length(token: str) -> int:
-    """Length of a token in characters of text: bytes that do not continue a UTF-8 sequence."""
-    return sum(1 for character in token if not 0x80 <= _BYTES[character] < 0xC0)
+    def extension(self) -> Extension:
+        needless = set(self._parts) - self._needed
+        return Extension(
+            [self._string(symbol) for symbol in self._new if symbol not in needless],
+            [
+                Merge(self._string(left), self._string(right))
+                for left, right, made in self._steps
+                if made not in needless
+            ],
+        )
 
+    def _is_part(self, candidate: Candidate) -> bool:
+        """Whether it makes a part of a character that nothing needs yet."""
+        if candidate.whole:
+            return False
+        return candidate.known is None or (candidate.known in self._parts and candidate.known not in self._needed)
 
-def _byte_alphabet() -> dict[str, int]:
-    """The byte that each character of the byte-level alphabet stands for (GPT-2's printable mapping)."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+    def _missing(self, symbols: Sequence[int]) -> set[int]:
+        """Parts of characters that `symbols` are made of, themselves included, and that nothing needed so far."""
+        found: set[int] = set()
+        waiting = list(symbols)
+        while waiting:
+            symbol = waiting.pop()
+            if symbol in self._parts and symbol not in self._needed:
+                found.add(symbol)
+                waiting += self._parts[symbol]
+        return found
 
-
-_BYTES = _byte_alphabet()
-
-
-def _batches(runs: Counter[str]) -> Iterator[list[str]]:
-    every = chain.from_iterable(repeat(run, count) for run, count in sorted(runs.items()))
-    while batch := list(islice(every, TRAINER_BATCH)):
-        yield batch
+    def _string(self, symbol: int) -> str:
+        if symbol < self._traits.end_of_run:
+            return str(self._base.tokenizer.id_to_token(symbol))
+        return self._base.write(self._traits.spelling[symbol])

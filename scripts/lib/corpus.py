@@ -7,7 +7,9 @@ from typing import Literal
 import polars as pl
 
 from lib.manifest import read_json
+from lib.shard_batches import batches
 
+TEXT_BYTES = 1 << 20  # tokens with their places take a hundred times the memory of their text
 Split = Literal["train", "validation"]
 
 
@@ -23,3 +25,12 @@ def texts(manifest: Path, split: Split) -> Iterator[tuple[str, str]]:
             continue
         for text in pl.read_parquet(manifest.parent / shard, columns=["text"])["text"]:
             yield source, text
+
+
+def text_batches(manifest: Path, split: Split) -> Iterator[list[str]]:
+    """The texts of a split, as many at a time as may be held in memory with what is made of them."""
+    for shard in read_json(manifest)["facts"][split]:
+        for frame in batches(manifest.parent / shard):
+            parts = frame["text"].str.len_bytes().cast(pl.Int64).cum_sum() // TEXT_BYTES
+            for part in frame.with_columns(part=parts).partition_by("part", maintain_order=True):
+                yield part["text"].to_list()

@@ -66,11 +66,12 @@ def test_two_runs_are_identical(inputs: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_no_new_tokens_passes_the_base_through(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = execute(inputs, monkeypatch, '{"new_tokens": 0}')
-    base, same = (Tokenizer.from_file(str(path / "tokenizer.json")) for path in (inputs / "base_model", output.parent))
-    assert base.to_str() == same.to_str()
+    for name in program.TOKENIZER_FILES:
+        if (inputs / "base_model" / name).exists():
+            assert sha256_file(output.parent / name) == sha256_file(inputs / "base_model" / name)
 
 
 def test_text_without_a_pair_to_merge(inputs: Path) -> None:
     base = Tokenizer.from_file(str(inputs / "base_model" / "tokenizer.json"))
     with pytest.raises(UserError, match="holds no pair of tokens"):
-        program.learn(base, ["plain English"], VocabularySettings(new_tokens=10))
+        program.learned(base, [["plain English"]], VocabularySettings(new_tokens=10))

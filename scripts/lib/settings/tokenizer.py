@@ -1,23 +1,35 @@
 """Settings of the tokenizer stage."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from lib.settings.base import StageSettings
+
+MOST_NEW_TOKENS = 500_000
+
+
+def _check_number(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 0 <= value <= MOST_NEW_TOKENS):
+        return value
+    raise ValueError(f"give a whole number from 0 to {MOST_NEW_TOKENS:,}, or auto")
 
 
 class VocabularySettings(StageSettings):
     """How new tokens are learned."""
 
-    new_tokens: int = Field(default=2_000, ge=0, le=500_000)
-    """Number of tokens added to the base vocabulary; 0 keeps the base tokenizer as it is."""
+    new_tokens: Annotated[int | Literal["auto"], BeforeValidator(_check_number)] = 2_000
+    """Number of tokens that are learned, or `auto`: as many as `minimum_gain` finds worth it; 0 learns none."""
+    characters_per_token: float | None = Field(default=None, gt=0)
+    """Learn no more tokens than the training text needs to reach this many characters per token."""
+    minimum_gain: float = Field(default=0.02, gt=0, lt=1)
+    """With `new_tokens: auto`, least share by which 1,000 more tokens must raise the characters per token."""
     minimum_frequency: int = Field(default=2, ge=1)
     """A pair of tokens must stand together this often in the training text to be merged."""
     maximum_length: int = Field(default=16, ge=1)
-    """Longest new token, in characters."""
-    keep_ascii: bool = True
-    """Leave the segmentation of plain ASCII text (English, code) exactly as it was."""
+    """Longest token that is learned, in characters."""
+    keep_latin: bool = True
+    """Leave the segmentation of text in Latin script (English, code, its quotes and symbols) exactly as it was."""
 
 
 class InitializationSettings(StageSettings):
