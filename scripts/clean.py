@@ -13,11 +13,11 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from lib.cleaning import Counts, clean
-from lib.deduplication import text_hashes
+from lib.cleaning import clean
 from lib.errors import run
 from lib.manifest import write_json
 from lib.outputs import new_file
+from lib.rewriting import Counts
 from lib.settings.base import from_json
 from lib.settings.corpus import CleaningSettings
 from lib.shard_batches import ShardWriter, batches
@@ -46,7 +46,7 @@ def main() -> None:
             read += len(documents)
             cleaned = clean(documents, settings)
             del documents  # one of 50 MB is held several times over as it is
-            writers[0].write(cleaned.kept.with_columns(text_hashes(cleaned.kept["text"])))
+            writers[0].write(cleaned.kept)
             writers[1].write(cleaned.dropped)
             counts = {rule: one + counts[rule] if rule in counts else one for rule, one in cleaned.counts.items()}
             kept += len(cleaned.kept)

@@ -15,8 +15,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from lib.errors import run
 from lib.held_out import benchmark_texts, index_texts
 from lib.instructions import opened_sets
@@ -24,6 +22,7 @@ from lib.manifest import write_manifest
 from lib.outputs import new_directory
 from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings
+from lib.shard_batches import batches
 from lib.shards import shard_paths
 
 
@@ -57,7 +56,8 @@ def all_texts(
 ) -> Iterator[tuple[str, str]]:
     """(name, text) of everything that training must not repeat."""
     for path in shards:
-        yield from pl.read_parquet(path, columns=["id", "text"]).iter_rows()
+        for documents in batches(path):
+            yield from documents.select("id", "text").iter_rows()
     with ExitStack() as files:
         for one in opened_sets(sets, downloads, files):
             for number, (_, conversation) in enumerate(one.conversations()):

@@ -4,12 +4,17 @@ import hashlib
 
 import polars as pl
 
+from lib.pieces import in_pieces, slices
+
 
 def text_hashes(texts: pl.Series) -> pl.Series:
     """128-bit hash, as hex, of each text in NFKC and lower case, without white space."""
-    normalised = texts.str.to_lowercase().str.normalize("NFKC").str.replace_all(r"\s+", "")
-    return pl.Series(
-        "hash",
-        [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in normalised],
-        dtype=pl.String,
-    )
+    rows, pieces = in_pieces(texts)
+    digests = [hashlib.blake2b(digest_size=16) for _ in range(len(texts))]
+    done = 0
+    for some, _ in slices(pieces):
+        normalised = some.str.to_lowercase().str.normalize("NFKC").str.replace_all(r"\s+", "")
+        for row, text in zip(rows[done : done + len(some)], normalised, strict=True):
+            digests[row].update(text.encode())
+        done += len(some)
+    return pl.Series("hash", [digest.hexdigest() for digest in digests], dtype=pl.String)

@@ -14,6 +14,7 @@ import polars as pl
 
 from lib.language import language_probability
 from lib.mojibake import broken_share
+from lib.pieces import character_lengths, content_of, cut, in_pieces, slices, text_of
 from lib.settings.corpus import CleaningSettings
 from lib.word_list import count_words
 
@@ -37,8 +38,8 @@ class Rule:
     """Drops documents whose `measure` lies beyond the limit that the setting `name` gives."""
 
     name: str
-    measure: Callable[[pl.DataFrame, CleaningSettings], pl.Series]
-    """From the columns text and those of `character_shares`."""
+    measure: Callable[[pl.Series, pl.DataFrame, CleaningSettings], pl.Series]
+    """From the texts and their `character_shares`."""
     is_minimum: bool
     """Whether the limit is the least, not the most, that a document may have."""
     is_on: Callable[[CleaningSettings], bool] = lambda settings: True
@@ -48,28 +49,28 @@ class Rule:
         return values >= limit if self.is_minimum else values <= limit
 
 
-def _share(name: str) -> Callable[[pl.DataFrame, CleaningSettings], pl.Series]:
-    return lambda documents, settings: documents[name]
+def _share(name: str) -> Callable[[pl.Series, pl.DataFrame, CleaningSettings], pl.Series]:
+    return lambda texts, shares, settings: shares[name]
 
 
-LENGTH = Rule("minimum_length", lambda documents, _: documents["text"].str.len_chars(), is_minimum=True)
+LENGTH = Rule("minimum_length", lambda texts, *_: pl.Series(character_lengths(texts)), is_minimum=True)
 RULES = (
-    Rule("maximum_broken", lambda documents, _: broken_share(documents["text"]), is_minimum=False),
+    Rule("maximum_broken", lambda texts, *_: broken_share(texts), is_minimum=False),
     Rule("minimum_target_script", _share("target_script"), True, lambda settings: settings.target_script != "any"),
     Rule("maximum_symbols", _share("symbols"), is_minimum=False),
     Rule("maximum_digits", _share("digits"), is_minimum=False),
     Rule("maximum_repeated_characters", _share("repeated_characters"), is_minimum=False),
     Rule("maximum_repeated_ngrams", _share("repeated_ngrams"), is_minimum=False),
-    Rule("maximum_repeated_lines", lambda documents, _: repeated_lines(documents["text"]), is_minimum=False),
+    Rule("maximum_repeated_lines", lambda texts, *_: repeated_lines(texts), is_minimum=False),
     Rule(
         "maximum_blocked_words",
-        lambda documents, settings: count_words(documents["text"], str(settings.blocked_words)),
+        lambda texts, _, settings: count_words(texts, str(settings.blocked_words)),
         is_minimum=False,
         is_on=lambda settings: settings.blocked_words is not None,
     ),
     Rule(
         "minimum_language",
-        lambda documents, settings: language_probability(documents["text"], settings.languages),
+        lambda texts, _, settings: language_probability(texts, settings.languages),
         is_minimum=True,
         is_on=lambda settings: bool(settings.languages),
     ),
@@ -85,9 +86,24 @@ def character_shares(texts: pl.Series, target_script: str) -> pl.DataFrame:
     runs of `NGRAM` characters, those that stand earlier in the same text.
     """
     kinds = _kinds(target_script)
-    parts = [_shares_of_block(block, kinds) for block in _blocks(texts)]
-    schema = dict.fromkeys(("target_script", "symbols", "digits", "repeated_characters", "repeated_ngrams"), pl.Float64)
-    return pl.concat([pl.DataFrame(schema=schema), *parts])
+    rows, pieces = in_pieces(texts)
+    counted = np.zeros((len(texts), len(_COUNTED)), np.int64)
+    done = 0
+    for block in _blocks(pieces):
+        np.add.at(counted, rows[done : done + len(block)], _count(block, kinds))
+        done += len(block)
+    count = dict(zip(_COUNTED, counted.T, strict=True))
+    visible, characters, ngrams = (np.maximum(count[name], 1) for name in ("visible", "characters", "ngrams"))
+    target_share = np.where(count["letters"], count["target"] / np.maximum(count["letters"], 1), 1.0)
+    return pl.DataFrame(
+        {
+            "target_script": target_share,
+            "symbols": count["symbols"] / visible,
+            "digits": count["digits"] / visible,
+            "repeated_characters": count["repeated_characters"] / characters,
+            "repeated_ngrams": count["repeated_ngrams"] / ngrams,
+        }
+    )
 
 
 def _blocks(texts: pl.Series) -> Iterator[list[str]]:
@@ -104,8 +120,14 @@ def _blocks(texts: pl.Series) -> Iterator[list[str]]:
         yield block
 
 
-def _shares_of_block(texts: list[str], kinds: npt.NDArray[np.uint8]) -> pl.DataFrame:
-    """`character_shares` of a few texts, none of them empty. kinds[code point] is its kind."""
+_COUNTED = (
+    *("characters", "visible", "letters", "target", "symbols", "digits"),
+    *("repeated_characters", "repeated_ngrams", "ngrams"),
+)
+
+
+def _count(texts: list[str], kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """For each of a few texts, none of them empty, the numbers `_COUNTED`. kinds[code point] is its kind."""
     lengths = np.array([len(text) for text in texts])
     ends = np.cumsum(lengths)
     starts = ends - lengths
@@ -117,21 +139,21 @@ def _shares_of_block(texts: list[str], kinds: npt.NDArray[np.uint8]) -> pl.DataF
 
     is_word = (kind != SPACE) & (kind != SYMBOL) & (kind != MARK)
     target = count(kind == TARGET)
-    letters = target + count(kind == OTHER_LETTER)
-    visible = np.maximum(lengths - count(kind == SPACE), 1)
     repeats = np.zeros(len(codes), bool)
     np.equal(codes[1:], codes[:-1], out=repeats[1:])
     repeats[starts] = False
     repeats &= is_word
-    return pl.DataFrame(
-        {
-            "target_script": np.where(letters, target / np.maximum(letters, 1), 1.0),
-            "symbols": count(kind == SYMBOL) / visible,
-            "digits": count(kind == DIGIT) / visible,
-            "repeated_characters": count(repeats) / lengths,
-            "repeated_ngrams": _repeated_ngrams(codes, starts, lengths),
-        }
+    numbers = (
+        lengths,
+        lengths - count(kind == SPACE),
+        target + count(kind == OTHER_LETTER),
+        target,
+        count(kind == SYMBOL),
+        count(kind == DIGIT),
+        count(repeats),
+        *_repeated_ngrams(codes, starts, lengths),
     )
+    return np.stack(numbers, axis=1)
 
 
 _FACTOR = 0x9E3779B97F4A7C15
@@ -140,8 +162,8 @@ _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 
 def _repeated_ngrams(
     codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Share of the n-grams of each text that it has had before, by 32-bit hashes.
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How many n-grams of each text it has had before, by 32-bit hashes, and how many it has.
 
     Two different n-grams of a text of a million characters share a hash with a probability of 1 in 4,000, which moves
     the share by nothing that matters.
@@ -150,7 +172,7 @@ def _repeated_ngrams(
     lengths = np.minimum(lengths, BLOCK_CHARACTERS)
     windows = np.maximum(lengths - NGRAM + 1, 0)
     if len(codes) < NGRAM:
-        return np.zeros(len(lengths))
+        return windows, windows
     # A polynomial hash, from runs of 1, 2, 4 and 8 characters; 64 bits wide, of which the upper half is good.
     powers = {width: np.uint64(pow(_FACTOR, width, 1 << 64)) for width in (1, 2, 4)}
     hashes = {1: codes.astype(np.uint64) * _SPREAD}
@@ -167,7 +189,7 @@ def _repeated_ngrams(
     keys = (text[: len(grams)] << np.uint64(32) | grams)[inside]
     keys.sort()
     repeated = keys[1:][keys[1:] == keys[:-1]] >> np.uint64(32)
-    return np.bincount(repeated.astype(np.int64), minlength=len(lengths)) / np.maximum(windows, 1)
+    return np.bincount(repeated.astype(np.int64), minlength=len(lengths)), windows
 
 
 @cache
@@ -197,6 +219,12 @@ FEWEST_LINES = 10
 
 def repeated_lines(texts: pl.Series) -> pl.Series:
     """Share of the lines of each text that repeat an earlier one; lines without a letter or digit (`}`) left out."""
+    return pl.concat(
+        [_repeated_lines_of_long(some) if is_long else _repeated_lines(some) for some, is_long in slices(texts)]
+    )
+
+
+def _repeated_lines(texts: pl.Series) -> pl.Series:
     shares = pl.repeat(0.0, len(texts), eager=True)
     rows = (texts.str.count_matches("\n", literal=True) + 1 >= FEWEST_LINES).arg_true()
     if len(rows):
@@ -204,3 +232,14 @@ def repeated_lines(texts: pl.Series) -> pl.Series:
         unique = lines.list.n_unique()
         shares.scatter(rows, (lines.list.len() - unique) / lines.list.len().clip(lower_bound=1))
     return shares
+
+
+def _repeated_lines_of_long(text: pl.Series) -> pl.Series:
+    every, lines, hashes = 0, 0, np.zeros(0, np.uint64)
+    for piece, _ in cut(content_of(text)):
+        found = text_of(piece).str.split("\n").explode()
+        every += len(found)
+        found = found.filter(found.str.contains(r"\w"))
+        lines += len(found)
+        hashes = np.union1d(hashes, found.hash().to_numpy())
+    return pl.Series([(lines - len(hashes)) / max(lines, 1) if every >= FEWEST_LINES else 0.0])

@@ -7,7 +7,6 @@ both files into memory, so that all jobs on a machine share them.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ import numpy.typing as npt
 import polars as pl
 
 from lib.errors import UserError
-from lib.ngrams import Hashes, batches, folded, ngram_hashes, windows
+from lib.ngrams import BATCH_CHARACTERS, Hashes, folded_batches, ngram_hashes, windows
 
-_TEXTS_AT_A_TIME = 10_000
 _MOST_BITS = 28  # a filter takes 256 MB at most
 
 
@@ -51,16 +49,25 @@ def index_texts(texts: Iterable[tuple[str, str]], length: int) -> Index:
     owners: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
     names: list[str] = []
     iterator = iter(texts)
-    while rows := list(islice(iterator, _TEXTS_AT_A_TIME)):
+    while rows := _some(iterator):
         done = len(names)
         names += [name for name, _ in rows]
-        for batch in batches(pl.Series([text for _, text in rows], dtype=pl.String)):
-            found, ends = ngram_hashes(*folded(batch), length)
+        for row, codes, code_ends in folded_batches(pl.Series([text for _, text in rows], dtype=pl.String), length):
+            found, ends = ngram_hashes(codes, code_ends, length)
             hashes.append(found)
-            owners.append(np.repeat(np.arange(done, done + len(batch), dtype=np.uint32), np.diff(ends)))
-            done += len(batch)
+            owners.append(np.repeat(np.arange(done + row, done + row + len(ends) - 1, dtype=np.uint32), np.diff(ends)))
     distinct, first = np.unique(np.concatenate(hashes), return_index=True)
     return Index(distinct, np.concatenate(owners)[first], pl.Series(names, dtype=pl.String))
+
+
+def _some(texts: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The next texts, as many as are hashed at a time, or one that is longer."""
+    rows: list[tuple[str, str]] = []
+    characters = 0
+    while characters < BATCH_CHARACTERS and (row := next(texts, None)):
+        rows.append(row)
+        characters += len(row[1])
+    return rows
 
 
 class Contamination:
@@ -78,18 +85,17 @@ class Contamination:
     def __call__(self, texts: pl.Series) -> pl.DataFrame:
         """Columns row (place in `texts`), ngram (the first that is shared, folded), held_out (whose it is)."""
         found: list[dict[str, Any]] = []
-        done = 0
-        for batch in batches(texts):
-            codes, ends = folded(batch)
+        for first_row, codes, ends in folded_batches(texts, self._length):
             hashes, last = ngram_hashes(codes, ends, self._length)
             hits, places = self._matches(hashes)
             rows, first = np.unique(np.searchsorted(last, hits, side="right") - 1, return_index=True)
             starts = windows(ends, self._length)[hits[first]]
-            for row, start, place in zip(rows, starts, places[first], strict=True):
+            for row, start, place in zip(first_row + rows, starts, places[first], strict=True):
+                if found and found[-1]["row"] == row:
+                    continue  # a later part of a long text
                 ngram = codes[start : start + self._length].tobytes().decode("utf-32-le")
                 owner = self._index.names[int(self._index.owners[place])]
-                found.append({"row": done + int(row), "ngram": ngram, "held_out": owner})
-            done += len(batch)
+                found.append({"row": int(row), "ngram": ngram, "held_out": owner})
         return pl.DataFrame(found, schema={"row": pl.UInt32, "ngram": pl.String, "held_out": pl.String})
 
     def _matches(self, hashes: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -59,9 +59,19 @@ HAS_MARKUP = rf"<[A-Za-z/!?]|{_REFERENCE}"
 
 def strip_markup(texts: pl.Series) -> pl.Series:
     """Take HTML out of `texts`: tags, comments, scripts, styles; block elements end lines; references are decoded."""
+    return strip_tags(strip_pages(texts))
+
+
+def strip_pages(texts: pl.Series) -> pl.Series:
+    """Put the main text of a page in its place."""
     pages = texts.str.contains(PAGE).arg_true()
-    if len(pages):
-        texts = replaced(texts, pages, pl.Series([page_text(page) for page in texts.gather(pages)], dtype=pl.String))
+    if not len(pages):
+        return texts
+    return replaced(texts, pages, pl.Series([page_text(page) for page in texts.gather(pages)], dtype=pl.String))
+
+
+def strip_tags(texts: pl.Series) -> pl.Series:
+    """Take out tags, comments, scripts and styles, and decode references, in whatever text they stand."""
     texts = (
         texts.str.replace_all(_COMMENT, "")
         .str.replace_all(_UNREAD_ELEMENTS, "")

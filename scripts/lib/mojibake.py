@@ -7,10 +7,12 @@ marks alone (`café”…`). UTF-8 read as GBK (`浣犲ソ`) is mended here, sin
 import re
 from functools import cache
 
+import numpy as np
 import polars as pl
 from ftfy import fix_encoding
 
 from lib.normalize import mapped
+from lib.pieces import character_lengths, in_pieces
 
 # What the bytes 80-BF of UTF-8 look like in Windows-1252 and Latin-1, behind what its first bytes look like.
 _CONTINUATION = (
@@ -122,9 +124,11 @@ def broken() -> str:
 
 def broken_share(texts: pl.Series) -> pl.Series:
     """Share of the characters of each text that are broken."""
-    counts = pl.repeat(0, len(texts), dtype=pl.Int64, eager=True)
-    rows = texts.str.contains(broken()).arg_true()
-    if len(rows):
-        found = texts.gather(rows)
-        counts.scatter(rows, found.str.len_chars() - found.str.replace_all(broken(), "").str.len_chars())
-    return counts / texts.str.len_chars().clip(1)
+    rows, pieces = in_pieces(texts)
+    counts = np.zeros(len(texts), np.int64)
+    found = pieces.str.contains(broken()).arg_true()
+    if len(found):
+        damaged = pieces.gather(found)
+        lost = damaged.str.len_chars() - damaged.str.replace_all(broken(), "").str.len_chars()
+        np.add.at(counts, rows[found.to_numpy()], lost.to_numpy())
+    return pl.Series(counts / np.maximum(character_lengths(texts), 1))

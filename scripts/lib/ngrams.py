@@ -14,6 +14,8 @@ import numpy.typing as npt
 import polars as pl
 from opencc import OpenCC
 
+from lib.pieces import character_lengths
+
 Codes = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
 Ends = npt.NDArray[np.int64]
@@ -24,26 +26,42 @@ _BASE = 0x9E3779B97F4A7C15  # odd; of the polynomial that hashes a window
 _MASK = (1 << 64) - 1
 
 
-def batches(texts: pl.Series, characters: int = BATCH_CHARACTERS) -> Iterator[pl.Series]:
-    """`texts` in consecutive slices of about `characters` characters, one text at least."""
-    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
-    ends = np.cumsum(lengths)
+def folded_batches(
+    texts: pl.Series, length: int, characters: int = BATCH_CHARACTERS
+) -> Iterator[tuple[int, Codes, Ends]]:
+    """Place of the first text, and `folded`, of about `characters` characters of consecutive texts at a time.
+
+    A longer text takes several batches of its own. Each begins with the last `length` - 1 codes of the one before, so
+    that every run of `length` codes stands in exactly one of them.
+    """
+    ends = np.cumsum(character_lengths(texts))
     start = 0
     while start < len(texts):
         done = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, done + characters, side="right")))
-        yield texts[start:stop]
+        if ends[stop - 1] - done <= characters:
+            yield start, *folded(texts[start:stop])
+        else:
+            text = texts[start]
+            carried = np.zeros(0, np.uint32)
+            for at in range(0, len(text), characters):
+                codes = np.concatenate([carried, _letters(text[at : at + characters])[0]])
+                yield start, codes, np.array([0, len(codes)])
+                carried = codes[max(len(codes) - length + 1, 0) :]
         start = stop
 
 
 def folded(texts: pl.Series) -> tuple[Codes, Ends]:
     """Code points of the letters and digits of all texts in a row, and where each text ends (first value: 0)."""
-    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
-    codes = np.frombuffer("".join(texts.to_list()).encode("utf-32-le"), np.uint32)
-    codes = _table()[codes]
+    codes, is_letter = _letters("".join(texts.to_list()))
+    return codes, _ends(is_letter)[_ends(character_lengths(texts))]
+
+
+def _letters(text: str) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """What the letters and digits of `text` are compared by, and which of its characters these are."""
+    codes = _table()[np.frombuffer(text.encode("utf-32-le"), np.uint32)]
     is_letter = codes != 0
-    letters = _ends(is_letter)
-    return codes[is_letter], letters[_ends(lengths)]
+    return codes[is_letter], is_letter
 
 
 def ngram_hashes(codes: Codes, ends: Ends, length: int) -> tuple[Hashes, Ends]:

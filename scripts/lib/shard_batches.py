@@ -4,32 +4,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 BATCH_BYTES = 1 << 25  # of text held at a time
+READ_BYTES = 1 << 20
+
+# Arrow's own pool keeps what is freed; of a document of 50 MB that is several times as much.
+pa.set_memory_pool(pa.system_memory_pool())
 
 
 def batches(path: Path) -> Iterator[pl.DataFrame]:
-    """The documents of a shard, as many at a time as have `BATCH_BYTES` or as one has; at least one frame."""
-    waiting: list[pl.DataFrame] = []
+    """The documents of a shard, as many at a time as have `BATCH_BYTES`, or one that is longer; at least one frame."""
+    waiting: list[pa.Table] = []
     size = 0
-    with pq.ParquetFile(path) as file:
+    # Without buffering ahead, a page is read at a time; else, a whole row group.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
         for number in range(file.num_row_groups):
-            frame = pl.DataFrame(file.read_row_group(number))
-            for part in _cut(frame):
-                waiting.append(part)
-                size += int(part["text"].str.len_bytes().sum())
-                if size >= BATCH_BYTES:
-                    yield pl.concat(waiting)
-                    waiting, size = [], 0
-        if waiting or not file.num_row_groups:
-            yield pl.concat(waiting) if waiting else pl.DataFrame(file.schema_arrow.empty_table())
+            rows = file.read_row_group(number, use_threads=False)
+            lengths = pc.binary_length(rows["text"]).to_numpy()
+            start = 0
+            for row, length in enumerate(lengths):
+                if size and size + length > BATCH_BYTES:
+                    waiting.append(rows.slice(start, row - start))
+                    yield _frame(waiting)
+                    start, size = row, 0
+                size += int(length)
+            waiting.append(rows.slice(start))
+            del rows
+        if waiting:
+            yield _frame(waiting)
+        else:
+            yield pl.DataFrame(file.schema_arrow.empty_table())
 
 
-def _cut(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """`frame` in pieces that each begin a new multiple of `BATCH_BYTES`."""
-    batch = frame["text"].str.len_bytes().cast(pl.Int64).cum_sum() // BATCH_BYTES
-    return frame.with_columns(batch=batch).partition_by("batch", maintain_order=True, include_key=False)
+def _frame(waiting: list[pa.Table]) -> pl.DataFrame:
+    """All tables as one frame; they are let go."""
+    table = pa.concat_tables(waiting)
+    waiting.clear()
+    return pl.DataFrame(table)
 
 
 class ShardWriter:

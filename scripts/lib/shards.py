@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from lib.checksums import sha256_file
 from lib.errors import UserError
 from lib.outputs import new_file
+from lib.pieces import beside_blank
 
-BUFFER_BYTES = 1 << 26  # held in memory, over all shards, before they are written; no row group is larger than this
+BUFFER_BYTES = 1 << 26  # held in memory, over all shards, before they are written, unless one document is larger
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
 
 Counts = dict[str, dict[str, Any]]
@@ -62,15 +63,16 @@ def deal(texts: Iterable[str], source: str, paths: list[Path]) -> Iterator[tuple
                     buffer.clear()
 
         for text in texts:
-            buffers[documents % len(paths)].append((document_id(source, documents), text))
-            documents += 1
-            characters += len(text)
-            buffered += sys.getsizeof(text) + 100  # the id and the list weigh something, too
-            del text  # the next one is read while this name would hold it
-            if buffered >= BUFFER_BYTES:
+            size = sys.getsizeof(text) + 100  # the id and the list weigh something, too
+            if buffered and buffered + size > BUFFER_BYTES:
                 flush()
                 buffered = 0
                 yield documents, characters
+            buffers[documents % len(paths)].append((document_id(source, documents), text))
+            documents += 1
+            characters += len(text)
+            buffered += size
+            del text  # the next one is read while this name would hold it
         flush()
     yield documents, characters
 
@@ -95,7 +97,7 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 def count_characters(texts: pl.Series) -> int:
     """Number of characters in all `texts`."""
-    return int(texts.str.len_chars().sum())
+    return int(beside_blank(texts).str.len_chars().sum())
 
 
 def _allow_open_files(number: int) -> None:

@@ -6,7 +6,9 @@ that a page number (`第 3 页`) makes no other line of it. Whether a line is sh
 documents that have it, not on shards: counting takes two passes over hashes, the first into a table of fixed size.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from lib.ngrams import Hashes, folded, line_hashes
+from lib.pieces import content_of, cut, rewritten, slices
 from lib.shards import document_id
 
 BORDER = 10
@@ -30,14 +33,36 @@ _AT_ENDS = " \t0123456789０１２３４５６７８９.,:;|/-–—_~·•*#()[
 
 def border_lines(documents: pl.DataFrame) -> pl.DataFrame:
     """Columns number (of the document) and line (hash), for each line of `documents` (columns id, text) that counts."""
+    numbers = documents["id"].str.extract(r":(\d+)$").cast(pl.UInt64)
+    found: list[pl.DataFrame] = []
+    done = 0
+    for texts, is_long in slices(documents["text"]):
+        lines = _borders_of_long(texts) if is_long else _borders(texts)
+        frame = pl.DataFrame({"number": numbers.slice(done, len(texts)), "text": lines}).explode("text")
+        frame = frame.select("number", line=line_keys(frame["text"]))
+        found.append(frame.filter(pl.col("line") != 0).unique(maintain_order=True))
+        done += len(texts)
+    return pl.concat(found)
+
+
+def _borders(texts: pl.Series) -> pl.Series:
+    """The first and the last lines of each text, as lists."""
     lines = pl.col("text").str.split("\n")
     later = pl.max_horizontal(pl.lit(BORDER), lines.list.len().cast(pl.Int64) - BORDER)
-    frame = documents.select(
-        number=pl.col("id").str.extract(r":(\d+)$").cast(pl.UInt64),
-        text=pl.concat_list(lines.list.head(BORDER), lines.list.slice(later)),
-    ).explode("text")
-    frame = frame.with_columns(line=line_keys(frame["text"]))
-    return frame.filter(pl.col("line") != 0).select("number", "line").unique(maintain_order=True)
+    chosen = pl.concat_list(lines.list.head(BORDER), lines.list.slice(later))
+    return texts.to_frame("text").select(chosen)["text"]
+
+
+def _borders_of_long(text: pl.Series) -> pl.Series:
+    """`_borders` of one long text."""
+    first: list[bytes] = []
+    last: deque[bytes] = deque(maxlen=BORDER)
+    for piece, _ in cut(content_of(text)):
+        lines = piece.split(b"\n")
+        head = lines[: BORDER - len(first)]
+        first += head
+        last.extend(lines[len(head) :])
+    return pl.Series([[line.decode() for line in (*first, *last) if len(line) <= LONGEST]], dtype=pl.List(pl.String))
 
 
 def line_keys(lines: pl.Series) -> pl.Series:
@@ -105,8 +130,10 @@ def with_examples(found: pl.DataFrame, source: str, files: Sequence[Path]) -> pl
 
 def without_shared_lines(texts: pl.Series, shared: pl.Series) -> pl.Series:
     """`texts` without the lines whose keys are in `shared`."""
-    if not len(shared):
-        return texts
+    return rewritten(partial(_without, shared=shared), texts) if len(shared) else texts
+
+
+def _without(texts: pl.Series, shared: pl.Series) -> pl.Series:
     lines = pl.DataFrame({"text": texts.str.split("\n")}).with_row_index("row").explode("text")
     is_shared = line_keys(lines["text"]).is_in(shared.implode())
     rows = lines.filter(is_shared)["row"].unique().sort()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from rensa import RMinHash
 
-from lib.ngrams import Ends, Hashes, batches, combined, folded, ngram_hashes
+from lib.ngrams import Ends, Hashes, combined, folded_batches, ngram_hashes
 from lib.settings.corpus import SignatureSettings
 
 _SEED = 1  # of the hash family; a fixed one, since signatures of different seeds cannot be compared
@@ -36,15 +36,15 @@ def describe(documents: pl.DataFrame, settings: SignatureSettings) -> pl.DataFra
 def signatures(texts: pl.Series, settings: SignatureSettings) -> pl.DataFrame:
     """Column signature (16 bits of every value) and a column for every band; all 0 for texts without an n-gram."""
     size = settings.near_duplicate_bands * settings.near_duplicate_rows
-    values = np.zeros((len(texts), size), np.uint32)
-    done = 0
-    for batch in batches(texts):
-        hashes, ends = ngram_hashes(*folded(batch), settings.near_duplicate_ngram)
-        part = values[done : done + len(batch)]
-        part[:] = minhash(hashes, ends, size)
-        part[np.diff(ends) == 0] = 0
-        done += len(batch)
-    is_empty = ~values.any(axis=1)
+    values = np.full((len(texts), size), np.iinfo(np.uint32).max, np.uint32)
+    is_empty = np.ones(len(texts), bool)
+    for first, codes, code_ends in folded_batches(texts, settings.near_duplicate_ngram):
+        hashes, ends = ngram_hashes(codes, code_ends, settings.near_duplicate_ngram)
+        rows = first + np.flatnonzero(np.diff(ends))
+        # The signature of a set is the least value, place by place, of the signatures of its parts.
+        values[rows] = np.minimum(values[rows], minhash(hashes, ends, size)[rows - first])
+        is_empty[rows] = False
+    values[is_empty] = 0
     columns = {}
     for band, name in enumerate(band_names(settings.near_duplicate_bands)):
         columns[name] = combined(values[:, band * settings.near_duplicate_rows :][:, : settings.near_duplicate_rows])

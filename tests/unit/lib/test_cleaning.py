@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.cleaning import MAX_ROUNDS, clean, clean_texts, steps
+from lib import pieces
+from lib.cleaning import clean, clean_texts, steps
 from lib.filters import RULES
 from lib.normalize import is_kept_by_unicode_form, unicode_form
+from lib.rewriting import MAX_ROUNDS
 from lib.settings.corpus import CleaningSettings
 
 EVERYTHING = CleaningSettings()
-SWITCHES = tuple(step.name for step in steps(EVERYTHING))
+SWITCHES = tuple(dict.fromkeys(step.name for step in steps(EVERYTHING)))
 ALWAYS_ON = [rule.name for rule in RULES if rule.is_on(EVERYTHING)]
 
 
@@ -158,6 +160,29 @@ def test_cleaning_a_clean_document_changes_nothing(documents: list[str], chosen:
     assert clean_texts(once, chosen) == once
 
 
+@given(st.lists(texts, min_size=1, max_size=5), st.integers(8, 60), any_settings)
+@settings(max_examples=150, deadline=None)
+def test_cleaning_a_clean_document_that_is_cut_into_pieces_changes_nothing(
+    documents: list[str], size: int, chosen: CleaningSettings
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE_BYTES", size)
+        once = clean_texts(documents, chosen)
+        assert clean_texts(once, chosen) == once
+
+
+def test_a_long_document_is_cleaned_as_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"<b>第{number}行</b>有字&amp;lt;b&amp;gt;写信 a{number}@example.com。" for number in range(50)]
+    documents = pl.DataFrame({"id": ["a", "b", "c"], "text": ["很短", "\n\n".join(lines), "<html><body><p>页</p>"]})
+    chosen = CleaningSettings(minimum_length=1, maximum_symbols=1, maximum_digits=1)
+    whole = clean(documents, chosen)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 300)
+    cut = clean(documents, chosen)
+    assert cut.kept.equals(whole.kept)
+    assert cut.counts == whole.counts
+    assert cut.dropped.drop("value").equals(whole.dropped.drop("value"))
+
+
 @given(st.lists(texts, min_size=2, max_size=8))
 @settings(max_examples=50, deadline=None)
 def test_a_document_is_cleaned_without_regard_to_its_neighbours(documents: list[str]) -> None:
@@ -206,7 +231,7 @@ def test_counts_what_each_rule_did() -> None:
     before = documents.clone()
     cleaned = clean(documents, CleaningSettings(minimum_length=5))
     assert documents.equals(before)
-    assert cleaned.kept.rows() == [("a", "五个字符长"), ("c", "没有改变的文字")]
+    assert cleaned.kept.select("id", "text").rows() == [("a", "五个字符长"), ("c", "没有改变的文字")]
     assert cleaned.dropped.rows() == [("b", "minimum_length", 1.0, "短")]
     assert list(cleaned.counts) == [*SWITCHES, "minimum_length", *ALWAYS_ON]
     html, whitespace, length = (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import filters
+from lib import filters, pieces
 from lib.filters import NGRAM, character_shares, repeated_lines
 
 
@@ -62,3 +62,14 @@ def test_ngrams_of_random_text_do_not_collide() -> None:
 def test_repeated_lines() -> None:
     ten = "\n".join("甲乙甲丙甲丁甲戊己庚")
     assert repeated_lines(pl.Series([ten, "甲\n甲\n甲", ""])).to_list() == [0.3, 0, 0]
+
+
+def test_a_long_document_is_measured_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ["".join(random.Random(row).choices("甲乙ab1|，", k=40)) for row in range(30)]
+    documents = pl.Series(["\n".join(rows + rows[:10]), "短"])
+    whole, lines = character_shares(documents, "Han"), repeated_lines(documents)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 600)
+    assert repeated_lines(documents).to_list() == lines.to_list() == [0.25, 0]
+    cut = character_shares(documents, "Han")
+    assert cut.select("target_script", "symbols", "digits").equals(whole.select("target_script", "symbols", "digits"))
+    assert cut["repeated_ngrams"][0] < 0.05 < whole["repeated_ngrams"][0]  # repetition is looked for in each piece

@@ -1,11 +1,14 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+import lib.held_out
 from lib.errors import UserError
 from lib.held_out import Contamination, Index, benchmark_texts, index_texts
+from lib.ngrams import folded_batches
 
 PASSAGE = "大江东去浪淘尽千古风流人物故垒西边人道是三国周郎赤壁"
 
@@ -16,6 +19,14 @@ def test_texts_that_share_a_long_run_are_found(tmp_path: Path) -> None:
         ["不相干的一段文字，也不短，但是没有重复", "大江东去，浪淘尽，千古風流人物！", "大江东去，浪淘尽，千古", ""]
     )
     assert Contamination(Index.load(tmp_path), 12)(texts).rows() == [(1, "大江东去浪淘尽千古风流人", "验证:2")]
+
+
+def test_a_long_text_is_found_once_wherever_the_run_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pl.Series(["短", "，".join("不相干的一段文字" * n + PASSAGE for n in (3, 1)), PASSAGE])
+    whole = Contamination(index_texts([("验证:1", PASSAGE)], 12), 12)(texts).rows()
+    assert [row for row, *_ in whole] == [1, 2]
+    monkeypatch.setattr(lib.held_out, "folded_batches", partial(folded_batches, characters=7))
+    assert Contamination(index_texts([("验证:1", PASSAGE)], 12), 12)(texts).rows() == whole
 
 
 def test_nothing_is_held_out(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.ngrams import batches, combined, folded, ngram_hashes, windows
+from lib.ngrams import combined, folded, folded_batches, ngram_hashes, windows
 
 
 def text_of(*texts: str) -> list[str]:
@@ -40,11 +40,17 @@ def test_equal_windows_have_equal_hashes_and_no_window_spans_two_texts(texts: li
     assert ["".join(map(chr, codes[i : i + length])) for i in windows(ends, length)] == expected
 
 
-@given(st.lists(st.text(max_size=20)), st.integers(1, 30))
-def test_batches_are_all_texts_in_order(texts: list[str], characters: int) -> None:
-    parts = list(batches(pl.Series(texts, dtype=pl.String), characters))
-    assert [text for part in parts for text in part] == texts
-    assert all(len(part) == 1 or part.str.len_chars().sum() <= characters for part in parts)
+@given(st.lists(st.text(alphabet="甲乙丙a，", max_size=30), max_size=8), st.integers(1, 9), st.integers(1, 40))
+def test_every_window_is_in_one_batch(texts: list[str], length: int, characters: int) -> None:
+    series = pl.Series(texts, dtype=pl.String)
+    found: list[list[int]] = [[] for _ in texts]
+    for first, codes, ends in folded_batches(series, length, characters):
+        hashes, last = ngram_hashes(codes, ends, length)
+        for row, (start, end) in enumerate(pairwise(last)):
+            found[first + row] += hashes[start:end].tolist()
+        assert len(codes) <= characters + length
+    hashes, last = ngram_hashes(*folded(series), length)
+    assert found == [hashes[start:end].tolist() for start, end in pairwise(last)]
 
 
 def test_a_band_hashes_all_its_values() -> None:

@@ -1,10 +1,13 @@
 import random
+from functools import partial
 
 import numpy as np
 import polars as pl
 import pytest
 
+import lib.signatures
 from lib.deduplication import text_hashes
+from lib.ngrams import folded_batches
 from lib.settings.corpus import SignatureSettings
 from lib.signatures import band_names, describe, minhash, signatures
 
@@ -27,6 +30,14 @@ def test_a_signature_hangs_on_its_text_alone() -> None:
     together = signatures(texts, SETTINGS)
     assert pl.concat([signatures(texts[:77], SETTINGS), signatures(texts[77:], SETTINGS)]).equals(together)
     assert signatures(texts.reverse(), SETTINGS).reverse().equals(together)
+
+
+@pytest.mark.parametrize("characters", [1, 7, 50])
+def test_a_long_text_is_read_in_parts(monkeypatch: pytest.MonkeyPatch, characters: int) -> None:
+    texts = pl.Series(["".join(random.Random(row).choices("甲乙丙丁，", k=row * 30)) for row in range(5)])
+    whole = signatures(texts, SETTINGS)
+    monkeypatch.setattr(lib.signatures, "folded_batches", partial(folded_batches, characters=characters))
+    assert signatures(texts, SETTINGS).equals(whole)
 
 
 def test_texts_without_an_ngram_have_no_signature() -> None:
