@@ -50,6 +50,7 @@ def main() -> None:
             writers[1].write(cleaned.dropped)
             counts = {rule: one + counts[rule] if rule in counts else one for rule, one in cleaned.counts.items()}
             kept += len(cleaned.kept)
+            del cleaned
     with new_file(args.output) as output:
         write_json(output, {rule: asdict(one) for rule, one in counts.items()})
     print(

@@ -57,16 +57,22 @@ def main() -> None:
         )
         for documents in batches(args.directory / "clean" / shard):
             kept = remainder(documents).kept
+            del documents  # one of 50 MB is held several times over as it is
             kept = kept.filter(pl.Series(~are_held_out(kept["hash"], fraction, args.seed)))
             taken = take(kept, mix, args.seed, counts)
+            del kept
             found = contamination(taken["text"])
             is_found = pl.int_range(len(taken), eager=True).is_in(found["row"].implode())
             add(counts, "contaminated", taken.filter(is_found))
             listed.write(found.select(taken["id"].gather(found["row"]).alias("id"), "ngram", "held_out"))
             once = taken.filter(~is_found)
+            del taken
             add(counts, "repeat", repeat(once.with_columns(pl.col("times") - 1)))
-            add(counts, "train", repeat(once))
-            train.write(repeat(once))
+            repeated = repeat(once)
+            del once
+            add(counts, "train", repeated)
+            train.write(repeated)
+            del repeated
     counts["train"] |= describe_file(path)
     with new_file(args.output) as output:
         write_json(output, counts)
@@ -91,6 +97,8 @@ def take(documents: pl.DataFrame, mix: dict[str, Any], seed: int, counts: Counts
 def repeat(documents: pl.DataFrame) -> pl.DataFrame:
     """Columns id and text of `documents`, each as often as its column `times` says, with ids of their own."""
     documents = documents.filter(pl.col("times") > 0)
+    if (documents["times"] == 1).all():
+        return documents.select("id", "text")
     copy = pl.int_ranges(1, pl.col("times") + 1)
     suffix = pl.when(pl.col("copy") > 1).then(pl.format("#{}", "copy")).otherwise(pl.lit(""))
     return documents.with_columns(copy=copy).explode("copy").select(pl.col("id") + suffix, "text")

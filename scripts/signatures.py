@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lib.errors import run
 from lib.outputs import new_file
+from lib.pieces import byte_lengths
 from lib.settings.base import from_json
 from lib.settings.corpus import SignatureSettings
 from lib.shard_batches import ShardWriter, batches
@@ -42,7 +43,8 @@ def main() -> None:
             described.write(describe(batch, settings))
             lines.write(border_lines(batch))
             documents += len(batch)
-            size += int(batch["text"].str.len_bytes().sum())
+            size += sum(byte_lengths(batch["text"]))
+            del batch
     name, seconds = f"{args.output.parent.name} {args.output.stem}", time.perf_counter() - start
     print(f"corpus: signatures {name}: {documents:,} documents, {size / 1e6:,.1f} MB in {seconds:,.1f} s", flush=True)
 

@@ -52,6 +52,7 @@ def main() -> None:
         )
         for documents in batches(args.directory / "clean" / shard):
             remaining = remainder(documents)
+            del documents  # one of 50 MB is held several times over as it is
             for rule in DUPLICATES:
                 add(counts, rule, remaining.duplicates.filter(pl.col("rule") == rule))
             emptied.write(remaining.short)
@@ -61,6 +62,7 @@ def main() -> None:
             add(counts, "train", kept.filter(~held_out))
             add(counts, "validation", kept.filter(held_out))
             validation.write(kept.filter(held_out).select("id", "text"))
+            del remaining, kept
     counts["validation"] |= describe_file(path)
     with new_file(args.output) as output:
         write_json(output, counts)

@@ -24,6 +24,10 @@ PAGE = r"(?i)\A\s*(?:<\?xml\b[^<>]*>\s*)?(?:<!--[^<>]*-->\s*)*(?:<!doctype html\
 """What a page begins with; a regular expression."""
 MAXIMUM_DEPTH = 2_000
 """Pages that nest deeper are no pages; the parser's time grows with the square of the depth."""
+MAXIMUM_TAGS = 250_000
+"""Pages with more tags are not parsed either; an element takes a kilobyte of memory."""
+MAXIMUM_PAGE = 1 << 23
+"""Nor are pages with more characters, whose text is held several times over."""
 MAXIMUM_TAG = 1 << 16
 """Longest tag, in characters, that may have any number of attributes, which take quadratic time as well."""
 
@@ -66,7 +70,7 @@ _WITHOUT_END = (
 _NOT_NESTING = frozenset(_WITHOUT_END.split())
 
 
-@dataclass
+@dataclass(slots=True)
 class _Element:
     """An element of the page; `end` is the position behind its last descendant in document order."""
 
@@ -99,7 +103,9 @@ def is_page(text: str) -> bool:
 
 
 def is_hostile(page: str) -> bool:
-    """Whether the parser would take a very long time: thousands of elements within each other, or such attributes."""
+    """Whether the parser would take very much time or memory: thousands of elements within each other, say."""
+    if len(page) > MAXIMUM_PAGE or page.count("<") > MAXIMUM_TAGS:
+        return True
     if page.count("<") > MAXIMUM_DEPTH:
         depth = 0
         for match in _TAG_NAME.finditer(page):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from lib.pieces import character_lengths
 from lib.shared_lines import without_shared_lines
 
 
@@ -34,16 +35,17 @@ class Remainder:
 
     def __call__(self, documents: pl.DataFrame) -> Remaining:
         """`documents` have the columns id, text and hash."""
-        documents = documents.join(self._duplicates, on="id", how="left", maintain_order="left")
-        unique = documents.filter(pl.col("rule").is_null()).drop("rule")
+        rules = documents.select("id").join(self._duplicates, on="id", how="left", maintain_order="left")["rule"]
+        unique = documents.filter(rules.is_null())
         texts = without_shared_lines(unique["text"], self._lines)
-        lost = unique["text"].str.len_chars().cast(pl.Int64) - texts.str.len_chars()
-        is_short = (lost > 0) & (texts.str.len_chars() < self._minimum_length)
-        lost = lost.filter(~is_short)
+        lengths = character_lengths(texts)
+        lost = character_lengths(unique["text"]) - lengths
+        short = (lost > 0) & (lengths < self._minimum_length)
+        is_short = pl.Series(short, dtype=pl.Boolean)
         return Remaining(
-            duplicates=documents.filter(pl.col("rule").is_not_null()),
+            duplicates=documents.with_columns(rule=rules).filter(rules.is_not_null()),
             short=unique.filter(is_short).select("id", "text"),
-            kept=unique.with_columns(text=texts).filter(~is_short),
-            changed=int((lost > 0).sum()),
-            removed=int(lost.sum()),
+            kept=unique.with_columns(text=texts).filter(~is_short) if lost.any() else unique,
+            changed=int((lost[~short] > 0).sum()),
+            removed=int(lost[~short].sum()),
         )

@@ -63,6 +63,15 @@ class ShardWriter:
     def write(self, frame: pl.DataFrame) -> None:
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd", compression_level=3)
+            # A dictionary or least and greatest values of texts would be copies of them.
+            others = [name for name in table.schema.names if name != "text"]
+            self._writer = pq.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="zstd",
+                compression_level=3,
+                use_dictionary=others,
+                write_statistics=others,
+            )
         if len(table):
             self._writer.write_table(table)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import shared_lines
+from lib import pieces, shared_lines
 from lib.shards import document_id
 from lib.shared_lines import BORDER, border_lines, find_shared, line_keys, with_examples, without_shared_lines
 
@@ -110,3 +110,19 @@ def test_removal_leaves_everything_else_as_it_is() -> None:
     assert after.to_list() == ["\n甲\n是。\n乙", "", "丙\n丁", "", f"他说：{FOOTER}"]
     assert without_shared_lines(after, shared).equals(after)
     assert without_shared_lines(before, shared.clear()).equals(before)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([HEAD, FOOTER, "是。", "很长的一行文字，" * 4]), max_size=40), min_size=1, max_size=3
+    )
+)
+@settings(max_examples=50, deadline=None)
+def test_long_documents_are_looked_at_in_pieces(documents: list[list[str]]) -> None:
+    texts = frame(*("\n".join(lines) for lines in documents))
+    shared = line_keys(pl.Series([HEAD, FOOTER]))
+    lines, rest = border_lines(texts), without_shared_lines(texts["text"], shared)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE_BYTES", 400)
+        assert border_lines(texts).sort("number", "line").equals(lines.sort("number", "line"))
+        assert without_shared_lines(texts["text"], shared).to_list() == rest.to_list()
