@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from lib.flow import BREAK, unwrapped
+
 _CHARACTERS = {
     **{"bu": "•", "em": "—", "en": "–", "hy": "-", "aq": "'", "dq": '"', "lq": "“", "rq": "”", "oq": "‘", "cq": "’"},
     **{"co": "©", "rg": "®", "tm": "™", "de": "°", "mu": "×", "+-": "±", "->": "→", "<-": "←", "<=": "≤", ">=": "≥"},
@@ -49,7 +51,7 @@ def man_text(source: str) -> str:
     table: list[str] | None = None
 
     def end_paragraph() -> None:
-        text = " ".join(paragraph).strip()
+        text = unwrapped(BREAK.join(paragraph)).strip()
         paragraph.clear()
         if text:
             lines.append(text)
@@ -153,7 +155,7 @@ def _table(source: list[str]) -> list[str]:
         elif in_format:
             in_format = not line.endswith(".")
         elif in_block and not line.startswith("T}"):
-            rows[-1][-1] += f" {_plain(line)}"
+            rows[-1][-1] += f"{BREAK}{_plain(line)}"
         else:
             cells = line.split(separator)
             if in_block:
@@ -162,7 +164,7 @@ def _table(source: list[str]) -> list[str]:
                 rows.append([])
             in_block = bool(cells) and cells[-1].strip() == "T{"
             rows[-1] += [_plain(cell) for cell in cells[: len(cells) - in_block]] + [""] * in_block
-    texts = (" | ".join(text for cell in row if (text := cell.strip()).strip("_=-^\\")) for row in rows)
+    texts = (" | ".join(text for cell in row if (text := unwrapped(cell).strip()).strip("_=-^\\")) for row in rows)
     return [text for text in texts if text]
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from lib.flow import marked, unwrapped
+
 BLOCKS = (
     "address|article|aside|blockquote|body|br|caption|center|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|"
     "footer|form|frame|frameset|h1|h2|h3|h4|h5|h6|head|header|hgroup|hr|html|iframe|legend|li|main|menu|nav|noscript|"
@@ -129,7 +131,7 @@ def page_text(page: str) -> str:
     _measure(elements)
     _drop_navigation(elements)
     _drop_link_lists(elements)
-    lines = "".join(_written(elements, _content(elements))).split("\n")
+    lines = unwrapped("".join(_written(elements, _content(elements)))).split("\n")
     heading = next((_text(elements, at) for at, one in enumerate(elements) if one.tag == "h1" and not one.drop), "")
     if heading and title.startswith(heading):
         title = heading  # without the name of the site
@@ -158,7 +160,7 @@ def _elements(root: LexborNode) -> tuple[str, list[_Element]]:
         if tag == "-text":
             if parent:
                 if parent.tag == "title" and not title:
-                    title = _SPACE.sub(" ", node.text_content or "").strip()
+                    title = unwrapped(marked(node.text_content or "")).strip(" ")
                 elements.append(_Element(tag, above, text=node.text_content or "", drop=parent.drop))
             continue
         element = _Element(tag, above)
@@ -292,7 +294,8 @@ def _content(elements: list[_Element]) -> list[int]:
 def _text(elements: list[_Element], at: int) -> str:
     """All text within an element, on one line."""
     inner = elements[at : elements[at].end]
-    return _SPACE.sub(" ", "".join(one.text for one in inner if one.text is not None and not one.drop)).strip()
+    text = "".join(one.text for one in inner if one.text is not None and not one.drop)
+    return unwrapped(marked(text)).strip()
 
 
 def _written(elements: list[_Element], roots: list[int]) -> list[str]:
@@ -316,7 +319,7 @@ def _written(elements: list[_Element], roots: list[int]) -> list[str]:
                 if in_cell and element.characters:
                     pieces.append(" |" * bars + " " * (bars > 0))
                     row_has_text, bars = True, 0
-                pieces.append(element.text if at < pre_end and not in_cell else _SPACE.sub(" ", element.text))
+                pieces.append(element.text if at < pre_end and not in_cell else marked(element.text))
             elif element.tag in ("td", "th") and not in_cell and _is_in_data_table(elements, at, data_tables):
                 if element.parent != row:
                     row, row_has_text, bars = element.parent, False, 0

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from lib.markup import strip_markup
-from lib.pages import is_hostile, is_page, page_text
+from lib.pages import MAXIMUM_PAGE, MAXIMUM_TAGS, is_hostile, is_page, page_text
 
 
 def lines(page: str) -> list[str]:
@@ -14,7 +14,7 @@ def lines(page: str) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "text"),
     [
-        ("<html><body><p>一\n行</p><p>二", ["一 行", "二"]),
+        ("<html><body><p>一\n <b>行</b>，\na\nb\n二</p><p>二", ["一行，a b 二", "二"]),
         ("<html><head><title>题</title><style>p {}</style></head><body>文", ["题", "文"]),
         ("<html><script>if (a<b) { '<p>' }</script>文", ["文"]),
         ("<html><body><noscript>请启用</noscript><template>模板</template><svg><text>图</text></svg>文", ["文"]),
@@ -139,6 +139,11 @@ def test_hostile_pages_take_no_longer_than_others(page: str) -> None:
     (text,) = strip_markup(pl.Series([page]))
     assert "文" in text or page.count("文") > 1
     assert time.process_time() - start < 5
+
+
+def test_pages_too_large_to_parse_are_hostile() -> None:
+    assert is_hostile("<html>" + "<br>" * (MAXIMUM_TAGS + 1))
+    assert is_hostile("<html>" + "文" * MAXIMUM_PAGE)
 
 
 def test_large_pages_are_not_hostile() -> None:
