@@ -38,6 +38,7 @@ rule extended_model:
     input:
         base_model="results/base_model/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
+        corpus="results/corpus/manifest.json",
     output:
         manifest="results/extended_model/manifest.json",
     log:
@@ -46,17 +47,19 @@ rule extended_model:
         "benchmarks/extended_model.tsv"
     conda:
         "../envs/training.yaml"
-    threads: 2
+    threads: 8
     resources:
-        gpu=0,
+        gpu=SETTINGS.gpu,
         mem_mb=megabytes(4000),
         runtime=minutes(30),
     params:
         settings=to_json(SETTINGS.tokenizer, InitializationSettings),
         seed=SETTINGS.seed,
+        gpu=SETTINGS.gpu,
         program=SCRIPTS / "extended_model.py",
         code=code("extended_model"),
     shell:
-        "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
-        " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q}"
+        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        " --seed {params.seed} --gpu {params.gpu}"
+        " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -1,6 +1,9 @@
 """A random Llama small enough for every test: a Hugging Face directory with a byte-level BPE tokenizer of its own."""
 
 import io
+import json
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -121,3 +124,16 @@ def write_sentencepiece(path: Path, vocabulary: int = VOCABULARY) -> None:
         minloglevel=2,
     )
     path.write_bytes(content.getvalue())
+
+
+def join_neighbours(base: Tokenizer, texts: tuple[str, ...], number: int) -> Tokenizer:
+    """`base` with a new token, its ids following the old ones, for each of the `number` commonest pairs in `texts`."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for text in texts:
+        for piece, _ in base.pre_tokenizer.pre_tokenize_str(text):
+            pairs.update(pairwise(token.value for token in base.model.tokenize(piece)))
+    description = json.loads(base.to_str())
+    for left, right in sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:number]:
+        description["model"]["vocab"].setdefault(left + right, len(description["model"]["vocab"]))
+        description["model"]["merges"].append([left, right])
+    return Tokenizer.from_str(json.dumps(description))

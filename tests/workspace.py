@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "base_model": {"uri": "data/model"},
     # The stories are made from one pattern, so only copies count as near-duplicates.
     "corpus": {"shards": 2, "minimum_length": 20, "validation_fraction": 0.25, "near_duplicate_similarity": 0.95},
-    "tokenizer": {"new_tokens": 30},
+    "tokenizer": {"new_tokens": 30, "fit_steps": 4, "fit_characters": 2_000},
     "pretrain": {
         "rank": 4,
         "block_size": 32,

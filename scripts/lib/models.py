@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,13 @@ def pick_precision(requested: Literal["auto", "fp32", "bf16", "fp16"], device: t
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+def arithmetic(precision: Precision, device: torch.device) -> torch.autocast | nullcontext[None]:
+    """A block in which matrix products are computed in `precision`."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:

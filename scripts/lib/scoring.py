@@ -8,14 +8,13 @@ import hashlib
 import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from lib.models import Precision
+from lib.models import Precision, arithmetic
 
 SHORTEST_TAIL = 50  # characters; what is left of a document at its end is not scored when it is shorter than this
 LOGIT_BYTES = 256 * 2**20  # most memory for scores over the vocabulary at once, counted in fp32
@@ -170,7 +169,7 @@ def negative_log_likelihoods(
     most_predicted = max(LOGIT_BYTES // (4 * vocabulary), 1)
     nats = [0.0] * len(sequences)
     done = 0
-    with torch.inference_mode(), _arithmetic(precision, model.device):
+    with torch.inference_mode(), arithmetic(precision, model.device):
         for batch in batches(sequences, most_predicted):
             for index, value in zip(batch, _score(model, [sequences[i] for i in batch], most_predicted), strict=True):
                 nats[index] = value
@@ -228,9 +227,3 @@ def _score(model: PreTrainedModel, sequences: list[TokenSequence], most_predicte
         rows = predicts.nonzero()[:, 0].cpu()
         nats.index_add_(0, rows, losses.double().cpu())
     return [float(value) for value in nats]
-
-
-def _arithmetic(precision: Precision, device: torch.device) -> torch.autocast | nullcontext[None]:
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)

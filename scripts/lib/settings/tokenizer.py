@@ -35,8 +35,16 @@ class VocabularySettings(StageSettings):
 class InitializationSettings(StageSettings):
     """How the embedding rows of new tokens start."""
 
-    initialization: Literal["mean", "random"] = "mean"
-    """Start of a new embedding row: mean of the rows that the token replaces, or random."""
+    initialization: Literal["fitted", "mean", "frequency_weighted_mean", "random"] = "fitted"
+    """Start of a new row: fitted on training text, the mean of the rows that the token replaces, or random."""
+    untie: bool = False
+    """Give a head that shares the embedding's matrix one of its own: vocabulary times width parameters more."""
+    fit_steps: int = Field(default=60, ge=0)
+    """Steps of four pieces of text that input rows are fitted in."""
+    fit_characters: int = Field(default=40_000, ge=256)
+    """Characters of training text that rows are fitted on."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the matrix products while rows are fitted; `auto` as in training."""
 
 
 class TokenizerSettings(VocabularySettings, InitializationSettings):
