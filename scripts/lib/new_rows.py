@@ -50,7 +50,7 @@ class NewRowsLayer(TrainableTokensLayer):
 
     def _embed(self, ids: torch.Tensor, rows: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
         # `token_ids` ascend, so a search finds each id's row; where it finds another's, the id is none of them.
-        positions = torch.searchsorted(token_ids, ids).clamp(max=len(token_ids) - 1)
+        positions = torch.searchsorted(token_ids, ids.contiguous()).clamp(max=len(token_ids) - 1)
         new = embedding(positions, rows)
         if (scale := self._get_embed_scale()) is not None:
             new = new * scale.to(new.dtype)
@@ -74,7 +74,8 @@ class NewRowsLayer(TrainableTokensLayer):
         known: dict[tuple[str, torch.device], torch.Tensor] = self.__dict__.setdefault("_known_token_ids", {})
         key = adapter, self.base_layer.weight.device
         if key not in known:  # thousands of Python numbers, too many to turn into a tensor at every step
-            known[key] = torch.tensor(self.token_indices[adapter], device=key[1])
+            with torch.inference_mode(False):  # what scoring makes first must serve training, too
+                known[key] = torch.tensor(self.token_indices[adapter], device=key[1])
         return known[key]
 
 

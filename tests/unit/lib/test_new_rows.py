@@ -102,6 +102,13 @@ def test_without_its_adapter_the_model_is_the_base(base: Path) -> None:
         torch.testing.assert_close(model.merge_and_unload()(IDS).logits, adapted(base, fast=False).eval()(IDS).logits)
 
 
+def test_model_that_was_scored_can_be_trained(base: Path) -> None:
+    model = adapted(base, fast=True)
+    with torch.inference_mode():
+        model(input_ids=IDS)
+    assert loss_and_gradients(model)[1]
+
+
 def test_head_with_a_bias_keeps_it(base: Path) -> None:
     model = adapted(base, fast=True)
     head = model.get_base_model().lm_head.token_adapter
