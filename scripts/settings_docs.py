@@ -23,6 +23,7 @@ CONFIG = Path(__file__).parent.parent / "config"
 BEGIN = "<!-- written by scripts/settings_docs.py: begin -->"
 OTHER_TYPES = {
     "list[str]": "list of texts",
+    "list[int]": "list of whole numbers",
     "str | list[str]": "text or list of texts",
     "int | auto": "whole number or auto",
 }

@@ -14,6 +14,12 @@ RULES = {
     for rule, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", file.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
+REUSED = {
+    name
+    for file in sorted((PROJECT / "rules").glob("*.smk"))
+    for name in re.findall(r"^use rule \w+ as (\w+) with:$", file.read_text(encoding="utf-8"), re.MULTILINE)
+}
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
@@ -25,7 +31,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.mark.parametrize("profile", [(), ("--workflow-profile", "profiles/slurm")], ids=["default", "slurm"])
 def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: tuple[str, ...]) -> None:
-    plan = clone.make("-n", "-p", *profile)
+    plan = clone.make("-n", "-p", *profile, "--", "all", "results/tokenizer/sweep.tsv")
     names = set()
     for block in re.split(r"\n(?=\[\w{3} \w{3} )", plan):
         name = re.search(r"^rule (\w+):$", block, re.MULTILINE)
@@ -38,7 +44,7 @@ def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: t
         assert resources, block
         for resource in ("gpu", "mem_mb", "runtime"):
             assert re.search(rf"\b{resource}=\d+", resources[1]), (resource, block)
-    assert names == RULES.keys()
+    assert names == RULES.keys() | REUSED
 
 
 @pytest.mark.parametrize("rule", RULES)

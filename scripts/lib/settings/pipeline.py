@@ -10,6 +10,7 @@ from lib.settings.corpus import CorpusSettings
 from lib.settings.evaluation import EvaluationSettings
 from lib.settings.pretrain import PretrainSettings
 from lib.settings.sft import SftSettings
+from lib.settings.sweep import SweepSettings
 from lib.settings.tokenizer import TokenizerSettings
 from lib.settings.training import AdapterSettings
 
@@ -31,6 +32,8 @@ class PipelineSettings(StageSettings):
     """Stage 2: supervised fine-tuning on instructions."""
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     """Scores and sample answers."""
+    sweep: SweepSettings = Field(default_factory=SweepSettings)
+    """Comparison of vocabulary sizes, made only when results/tokenizer/sweep.tsv is asked for."""
 
     @model_validator(mode="after")
     def _one_adapter(self) -> Self:
