@@ -6,7 +6,6 @@ Everything is read once, from front to back, in pieces; no more than one documen
 longer than the settings allow only the beginning.
 """
 
-import csv
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from lib import compression
 from lib.bounded import EXCERPT_CHARACTERS, Collector, TooLong
 from lib.checksums import sha256_file
+from lib.csv_records import BrokenRecord, csv_records
 from lib.errors import UserError
 from lib.json_records import JsonError, json_records
 from lib.man import man_text
@@ -202,45 +202,28 @@ def _parsed(source: str, text_field: str, position: str, seen: Seen) -> str | Br
 def _read_csv(file: TextFile, text_field: str, delimiter: str = ",") -> Iterator[str | Broken]:
     """A header line, then records. Fields with quotation marks, delimiters or line breaks are quoted."""
     path = file.path
-    csv.field_size_limit(file.settings.maximum_document_bytes)
-
-    def lines() -> Iterator[str]:
-        for line in file.lines():
-            if isinstance(line, TooLong):
-                raise csv.Error(f"a line of {line.bytes:,} bytes, more than corpus.maximum_document_bytes")
-            yield line
-
-    # Strict, since the csv module otherwise swallows whole rows after a stray quotation mark.
-    rows = csv.reader(lines(), delimiter=delimiter, strict=True)
+    records = csv_records(file.lines(), delimiter, file.settings.maximum_document_bytes)
     header: list[str] = []
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            reason = str(error)
-            # A quotation mark that nothing closes: nobody can say how many records it has swallowed.
-            if "expected after" not in reason or not header:
-                hint = "is a quotation mark not closed?"
-                raise UserError(f"{path}, line {rows.line_num}: broken record ({reason}); {hint}") from None
-            quoted = "a field that begins with a quotation mark must be quoted as a whole"
-            yield Broken(f"line {rows.line_num}", f"{reason}; {quoted}", "")
-            continue
-        if not row:
-            continue
-        if not header:
+    for number, row in records:
+        position = f"line {number}"
+        if isinstance(row, TooLong):
+            yield file.too_long(position, row)
+        elif isinstance(row, BrokenRecord) and not header:
+            raise UserError(f"{path}, {position}: broken header ({row.reason})")
+        elif isinstance(row, BrokenRecord):
+            yield Broken(position, row.reason, row.text[:EXCERPT_CHARACTERS])
+        elif not header:
             header = row
             columns = [names[0] for names in _field_paths(text_field, header)]
             for name in columns:
                 if name not in header:
-                    raise UserError(f"{path}, line {rows.line_num}: no column {name!r}; {_name_fields(header)}")
+                    raise UserError(f"{path}, {position}: no column {name!r}; {_name_fields(header)}")
             cells = [header.index(name) for name in columns]
         elif len(row) <= max(cells):
             reason = f"{len(row)} cells, too few to reach column {header[max(cells)]!r}"
-            yield Broken(f"line {rows.line_num}", reason, delimiter.join(row)[:EXCERPT_CHARACTERS])
+            yield Broken(position, reason, delimiter.join(row)[:EXCERPT_CHARACTERS])
         else:
-            yield file.checked(f"line {rows.line_num}", "\n".join(row[cell] for cell in cells))
+            yield file.checked(position, "\n".join(row[cell] for cell in cells))
 
 
 def _read_tsv(file: TextFile, text_field: str) -> Iterator[str | Broken]:

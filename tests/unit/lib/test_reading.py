@@ -294,7 +294,7 @@ def test_a_document_of_50_megabytes_passes(tmp_path: Path) -> None:
         ('{"text": "a"} {"text": "b', "json", "after record 1: the file ends inside a record"),
         ("text", "json", "not a JSON list of documents"),
         ("title,body\na,b\n", "csv", "line 1: no column 'text'; found: title, body"),
-        ('text,n\na,1\n"b,2\nc,3\n', "csv", "line 4: broken record .*is a quotation mark not closed"),
+        ('"text,n\na,1\n', "csv", "line 1: broken header .*is a quotation mark not closed"),
         ("text", "parquet", "not a Parquet file"),
         (gzip.compress(b"abc" * 1000)[:-20], "txt", "source cannot be read to its end"),
     ],
@@ -306,11 +306,15 @@ def test_files_that_are_broken_as_a_whole_stop_the_run(
         read(tmp_path, data, file_format)
 
 
-def test_a_csv_line_that_is_too_long_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"line 1: broken record .*more than corpus.maximum_document_bytes"):
-        read(tmp_path, f"text\n{LONG}\n", "csv", maximum_document_bytes=2000)
-    with pytest.raises(UserError, match="field larger than field limit"):
-        read(tmp_path, 'text\n"' + "a\n" * 2000 + '"\n', "csv", maximum_document_bytes=2000)
+def test_csv_lines_and_fields_that_are_too_long_are_put_aside(tmp_path: Path) -> None:
+    first, long, last = read(tmp_path, f"text\n甲\n{LONG}\n乙\n", "csv", maximum_document_bytes=2000)
+    assert (first, last) == ("甲", "乙")
+    assert isinstance(long, Broken)
+    assert (long.position, long.kind) == ("line 3", "too long")
+    broken, *rest = read(tmp_path, 'text\n"' + "a\n" * 2000, "csv", maximum_document_bytes=2000)
+    assert isinstance(broken, Broken)
+    assert broken.reason.startswith("field larger than field limit")
+    assert rest == ["a"] * 1999
 
 
 def test_parquet_files_that_cannot_be_used(tmp_path: Path) -> None:
