@@ -52,6 +52,8 @@ def scratch_directory(path: Path) -> Iterator[Path]:
     path.mkdir(parents=True)
     try:
         yield path
+    except Exception as error:
+        raise _explained(error, path) from None
     finally:
         _remove(path)
 

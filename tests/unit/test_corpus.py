@@ -1,7 +1,10 @@
 import json
+import os
 import random
 import re
+import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -134,6 +137,9 @@ class Run:
         for flag, value in {**flags, "output": self.directory / output}.items():
             arguments += (f"--{flag}", json.dumps(value) if isinstance(value, dict | list) else str(value))
         self.monkeypatch.setattr(sys, "argv", [program.__name__, *arguments])
+        self.start(program)
+
+    def start(self, program: ModuleType) -> None:
         program.main()
 
 
@@ -319,13 +325,55 @@ def test_no_training_document_shares_a_long_run_with_validation(run: Run, dirty:
 
 
 def test_two_runs_write_the_same_bytes(run: Run, sources: dict[str, str], tmp_path: Path) -> None:
-    contents: list[dict[str, bytes]] = []
     for name in ("one", "two"):
         run.directory = tmp_path / name
         run(sources)
-        files = (path for path in run.directory.rglob("*") if path.is_file())
-        contents.append({str(path.relative_to(run.directory)): path.read_bytes() for path in files})
-    assert contents[0] == contents[1]
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """The folder of the results, on a disk of 4 MB."""
+    disk = tmp_path / "results"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root can mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+class RunOnFullDisk(Run):
+    """Every program meets a full disk first, in a process of its own as the rules start it, and then one with room."""
+
+    def start(self, program: ModuleType) -> None:
+        filler = self.directory / "filler"
+        before = {path for path in self.directory.rglob("*") if path.is_file()}
+        with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        command = [sys.executable, str(program.__file__), *sys.argv[1:]]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        filler.unlink()
+        assert result.returncode == 1
+        (line,) = result.stderr.splitlines()
+        assert re.match(r"error: cannot write \S+: No space left on device; make room and run again", line)
+        assert {path for path in self.directory.rglob("*") if path.is_file()} == before
+        super().start(program)
+
+
+def test_after_a_full_disk_a_rerun_ends_as_if_nothing_had_happened(
+    run: Run, sources: dict[str, str], small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunOnFullDisk(small_disk, monkeypatch)(sources, shards=1)
+    run.directory = tmp_path / "undisturbed"
+    run(sources, shards=1)
+    assert contents(small_disk) == contents(run.directory)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize(
