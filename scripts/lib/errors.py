@@ -1,8 +1,16 @@
 """Errors that are the user's to mend: one clear line, never a traceback."""
 
+import json
+import os
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # in the environment of one of several processes: where it says why it failed
+USER_ERROR = "user_error"
 
 
 class UserError(Exception):
@@ -19,9 +27,26 @@ def about(where: str) -> Iterator[None]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's `main`; end with one line on stderr and status 1 when the user's input is at fault."""
+    """Run a program's `main`; end with one line on stderr and status 1 when the user's input is at fault.
+
+    One of several processes (`lib.launcher`) writes down what went wrong instead, and one report is printed for all.
+    """
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _report(f"error: {error}", is_user_error=True)
         sys.exit(1)
+    except Exception:
+        if ERROR_FILE not in os.environ:
+            raise
+        _report(traceback.format_exc().rstrip(), is_user_error=False)
+        sys.exit(1)
+
+
+def _report(text: str, is_user_error: bool) -> None:
+    if ERROR_FILE not in os.environ:
+        print(text, file=sys.stderr)
+        return
+    details = {"text": text, USER_ERROR: is_user_error, "timestamp": str(int(time.time()))}
+    record = {"message": {"message": text, "extraInfo": details}}
+    Path(os.environ[ERROR_FILE]).write_text(json.dumps(record), encoding="utf-8")

@@ -1,0 +1,114 @@
+"""Several processes for one run: torchrun's agent on each node, which srun starts when there is more than one.
+
+A program calls `spread` first thing. Started once, it starts itself as often as it must and ends as those processes
+do: with status 75 when they stopped in good order, with one line when the user's input is at fault. torchrun's own
+program would turn every status into 1, and would kill a process that still saves half a minute after a signal.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from types import FrameType
+
+import psutil
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from lib.errors import USER_ERROR, UserError
+
+STARTED = "TORCHELASTIC_RUN_ID"  # in the environment of what the agent starts
+RENDEZVOUS = "TRAINING_RENDEZVOUS"  # where the agents of several nodes meet, in the environment of what srun starts
+STOPPED = 75  # EX_TEMPFAIL: not finished, but nothing is wrong; run again to go on
+SECONDS_TO_SAVE = 3600  # a cluster's own limit comes first
+
+
+def spread(processes: int, nodes: int) -> None:
+    """Run this program's command line in `processes` processes on each of `nodes` nodes, and exit as they do.
+
+    Returns when there is to be one process, and in each of several. These find their rank and their number in the
+    environment, where `torch.distributed` looks for it. `nodes` > 1 needs a SLURM job of that many nodes.
+    """
+    if processes * nodes == 1 or STARTED in os.environ:
+        return
+    sys.exit(_on_every_node(nodes) if nodes > 1 and RENDEZVOUS not in os.environ else _on_this_node(processes, nodes))
+
+
+def _on_every_node(nodes: int) -> int:
+    """Start this program once on each node of the SLURM job; the status of the worst."""
+    given = int(os.environ.get("SLURM_JOB_NUM_NODES", "0"))
+    if given < nodes:
+        where = f"this SLURM job has {given}" if given else "this is no SLURM job"
+        raise UserError(f"settings: nodes is {nodes}, but {where}; use profiles/slurm, or set nodes to 1")
+    job = int(os.environ["SLURM_JOB_ID"])
+    command = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--overlap"]
+    command += ["--kill-on-bad-exit=1", "--export=ALL", "--cpu-bind=none"]
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        command.append(f"--cpus-per-task={threads}")
+    rendezvous = f"{socket.gethostname()}:{20000 + job % 20000}"
+    step = subprocess.Popen([*command, sys.executable, *sys.argv], env=os.environ | {RENDEZVOUS: rendezvous})
+    _pass_on_signals()
+    return step.wait()
+
+
+def _on_this_node(processes: int, nodes: int) -> int:
+    """Start the processes of this node and wait for them; their status, and what went wrong in one line."""
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    threads = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, threads // processes))
+    config = LaunchConfig(
+        min_nodes=nodes,
+        max_nodes=nodes,
+        nproc_per_node=processes,
+        run_id=os.environ.get("SLURM_JOB_ID", uuid.uuid4().hex) if nodes > 1 else uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint=os.environ.get(RENDEZVOUS, "localhost:0"),
+        max_restarts=0,
+        monitor_interval=0.2,
+        signals_to_handle="SIGQUIT",  # the others are passed on instead
+        shutdown_timeout=SECONDS_TO_SAVE,
+    )
+    _pass_on_signals()
+    try:
+        elastic_launch(config, sys.executable)(*sys.argv)
+    except ChildFailedError as error:
+        return _status(list(error.failures.values()))
+    return 0
+
+
+def _status(failures: list[ProcessFailure]) -> int:
+    """Exit status for the failures of processes; prints what the first one of them left to be said."""
+    if any(failure.exitcode == STOPPED for failure in failures):
+        return STOPPED
+    # When one process fails, the others lose their connection to it and fail, too: its own words come first.
+    failure = min(failures, key=lambda failure: (not _details(failure).get(USER_ERROR), failure.timestamp))
+    details = _details(failure)
+    if details:
+        print(details["text"], file=sys.stderr, flush=True)
+    elif failure.exitcode < 0:
+        print(f"error: a training process was ended by {failure.signal_name()}", file=sys.stderr, flush=True)
+    return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
+
+
+def _details(failure: ProcessFailure) -> dict[str, str]:
+    """What `lib.errors.run` wrote down in a process that failed."""
+    message = failure.error_file_data.get("message")
+    details: dict[str, str] = message["extraInfo"] if isinstance(message, dict) else {}
+    return details
+
+
+def _pass_on_signals() -> None:
+    """Give SIGTERM and SIGINT to the processes that were started, and go on waiting for them."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        children = psutil.Process().children()
+        if not children:
+            sys.exit(128 + number)
+        for child in children:
+            child.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, pass_on)
