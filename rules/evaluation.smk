@@ -34,7 +34,7 @@ rule evaluate:
         "../envs/training.yaml"
     threads: 4
     resources:
-        gpu=SETTINGS.gpu,
+        gpu=min(SETTINGS.gpu, 1),
         mem_mb=megabytes(4000),
         runtime=minutes(60),
     params:

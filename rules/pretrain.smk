@@ -91,18 +91,23 @@ rule pretrain:
         "../envs/training.yaml"
     threads: 8
     resources:
-        gpu=SETTINGS.gpu,
-        mem_mb=megabytes(8000),
+        # All nodes together; on each, one task starts the processes.
+        gpu=SETTINGS.gpu * SETTINGS.nodes,
+        nodes=SETTINGS.nodes,
+        tasks=0 if SETTINGS.gpu else SETTINGS.nodes,
+        mem_mb=megabytes(8000 * SETTINGS.processes_per_node),
         runtime=minutes(720),
     params:
         settings=to_json(SETTINGS.pretrain),
         seed=SETTINGS.seed,
         gpu=SETTINGS.gpu,
+        processes=SETTINGS.processes,
+        nodes=SETTINGS.nodes,
         program=SCRIPTS / "pretrain.py",
         code=code("pretrain"),
     shell:
         "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --seed {params.seed} --gpu {params.gpu} --work work"
+        " --seed {params.seed} --gpu {params.gpu} --processes {params.processes} --nodes {params.nodes} --work work"
         " --model {input.model:q} --data {input.data:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from lib.arrow import read_tokens
 from lib.errors import run
+from lib.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.pretrain import PretrainSettings
 from lib.training import Run, add_run_arguments, require_examples, train
@@ -22,13 +23,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_run_arguments(parser)
     args = parser.parse_args()
+    spread(args.gpu or args.processes, args.nodes)
     settings = from_json(PretrainSettings, args.settings)
 
     train_set = read_tokens(args.data.parent / "train.arrow")
     held_out = read_tokens(args.data.parent / "validation.arrow")
     require_examples(train_set, "text to train on", "add sources to the corpus")
     require_examples(held_out, "held-out text", "raise corpus.validation_fraction")
-    spread = np.linspace(0, len(held_out), min(settings.validation_blocks, len(held_out)), endpoint=False, dtype=int)
+    chosen = np.linspace(0, len(held_out), min(settings.validation_blocks, len(held_out)), endpoint=False, dtype=int)
     train(
         Run(
             stage="pretrain",
@@ -41,7 +43,7 @@ def main() -> None:
             output=args.output,
         ),
         train_set,
-        held_out.select(spread),
+        held_out.select(chosen),
         by_length=False,
     )
 

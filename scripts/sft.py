@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lib.arrow import read_tokens
 from lib.errors import run
+from lib.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.sft import SftSettings
 from lib.training import Run, add_run_arguments, require_examples, train
@@ -26,6 +27,7 @@ def main() -> None:
         "--adapter", type=Path, nargs="?", help="manifest of an adapter to go on from; without a value, a fresh one"
     )
     args = parser.parse_args()
+    spread(args.gpu or args.processes, args.nodes)
     settings = from_json(SftSettings, args.settings)
 
     train_set = read_tokens(args.data.parent / "train.arrow")

@@ -8,6 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from lib.processes import highest, say
+
 
 class Progress(TrainerCallback):
     """One line per logging step and per evaluation, readable live and in the log."""
@@ -34,15 +36,14 @@ class Progress(TrainerCallback):
         logs = logs or {}
         position = f"{self.stage}: step {state.global_step:>{len(str(state.max_steps))}}/{state.max_steps}"
         if "eval_loss" in logs:
-            print(f"{position}  validation loss {logs['eval_loss']:.4f}", flush=True)
+            say(f"{position}  validation loss {logs['eval_loss']:.4f}")
         if "loss" not in logs:
             return
         seconds = (time.monotonic() - self.started) / max(state.global_step - self.first_step, 1)
-        print(
+        say(
             f"{position}  loss {logs['loss']:.4f}  learning rate {logs['learning_rate']:.2e}  "
             f"{self.tokens_per_step / seconds:,.0f} tokens/s  "
-            f"{_duration(seconds * (state.max_steps - state.global_step))} left",
-            flush=True,
+            f"{_duration(seconds * (state.max_steps - state.global_step))} left"
         )
 
 
@@ -76,7 +77,9 @@ def no_longer_falls(state: TrainerState, patience: int | None) -> bool:
 
 
 class StopOnRequest(TrainerCallback):
-    """Saves a checkpoint and stops after SIGTERM, SIGINT or `max_minutes`."""
+    """Saves a checkpoint and stops after SIGTERM, SIGINT or `max_minutes`, as soon as one process has reason to."""
+
+    REASONS = ("", "max_minutes", "SIGINT", "SIGTERM")
 
     def __init__(self, max_minutes: float | None) -> None:
         self.deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
@@ -92,6 +95,7 @@ class StopOnRequest(TrainerCallback):
     ) -> TrainerControl:
         if not self.reason and time.monotonic() > self.deadline:
             self.reason = "max_minutes"
+        self.reason = self.REASONS[highest(self.REASONS.index(self.reason))]
         if self.reason and state.global_step < state.max_steps:
             control.should_save = True
             control.should_training_stop = True

@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from lib.errors import UserError
+from lib.processes import local_rank
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Quantization = Literal["none", "8bit", "4bit"]
@@ -32,12 +33,14 @@ def quiet_libraries() -> None:
 
 
 def pick_device(gpu: int) -> torch.device:
-    """The device that `gpu` GPUs mean; UserError when they are asked for and none is there."""
+    """This process's device when a node has `gpu` GPUs, 0 for none; UserError when fewer than that are there."""
     if gpu == 0:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise UserError(f"settings: gpu is {gpu}, but no GPU can be used here; set gpu to 0 or check the driver")
-    return torch.device("cuda")
+    if gpu > torch.cuda.device_count():
+        raise UserError(f"settings: gpu is {gpu}, but {torch.cuda.device_count()} can be used here; lower gpu")
+    return torch.device("cuda", local_rank())
 
 
 def pick_precision(requested: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:

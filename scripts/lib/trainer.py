@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +21,7 @@ from lib.batches import RowSizes, collate
 from lib.errors import UserError
 from lib.manifest import read_json, write_json
 from lib.outputs import new_file, no_room
+from lib.processes import is_first, number_of_processes, of_all, rank, summed, wait_for_all
 
 RUNNING_LOSS = "running_loss.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -61,16 +61,20 @@ class StageTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Validation loss per label, over all rows and for each `source` that they name when there are several."""
+        """Validation loss per label, over all rows and for each `source` that they name when there are several.
+
+        The processes share the batches out.
+        """
         self.model.eval()
-        totals: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
-        for source, numbers in self._validation_batches:
+        totals = {source: np.zeros(2) for source, _ in self._validation_batches}
+        for source, numbers in self._validation_batches[rank() :: number_of_processes()]:
             inputs = self._prepare_inputs(collate([self.eval_dataset[number] for number in numbers]))
             with torch.no_grad(), self.accelerator.autocast():
                 loss = self.model(**inputs).loss.item()
             if not np.isfinite(loss):
                 self._stop_at("validation", numbers, loss)
             totals[source] += loss, _count_labels(inputs).item()
+        totals = {source: summed(total) for source, total in totals.items()}
         named = {f"eval_loss_{source}": total for source, total in totals.items()} if len(totals) > 1 else {}
         named["eval_loss"] = np.sum(list(totals.values()), axis=0)
         metrics = {name: float(nats / max(labels, 1)) for name, (nats, labels) in named.items()}
@@ -133,16 +137,22 @@ class StageTrainer(Trainer):
         """A checkpoint, sealed when whole, and then without the old ones; UserError when there is no room for it."""
         work = Path(self.args.output_dir)
         checkpoint = work / f"checkpoint-{self.state.global_step}"
+        losses = of_all(self._tr_loss.item())
         try:
             checkpoint.mkdir(parents=True, exist_ok=True)
-            loss, last_logged = self._tr_loss.item(), self._globalstep_last_logged
-            write_json(checkpoint / RUNNING_LOSS, {"sum": loss, "last_logged": last_logged})
+            if is_first():
+                running = {"sums": losses, "last_logged": self._globalstep_last_logged}
+                write_json(checkpoint / RUNNING_LOSS, running)
             super()._save_checkpoint(model, trial)
-            checkpoints.seal(checkpoint)
+            wait_for_all()  # each writes the state of its random numbers
+            if is_first():
+                checkpoints.seal(checkpoint)
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(checkpoint, ignore_errors=True)
             raise no_room(error, checkpoint) or error from None
-        checkpoints.remove_old(work, self.save_total_limit)
+        if is_first():
+            checkpoints.remove_old(work, self.save_total_limit)
+        wait_for_all()
 
 
 class _RunningLoss(TrainerCallback):
@@ -155,7 +165,7 @@ class _RunningLoss(TrainerCallback):
         checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.global_step:
             running = read_json(checkpoint / RUNNING_LOSS)
-            self.trainer._tr_loss += running["sum"]
+            self.trainer._tr_loss += running["sums"][rank()]
             self.trainer._globalstep_last_logged = running["last_logged"]
 
 

@@ -25,14 +25,15 @@ from lib.checkpoints import best_checkpoint, latest_checkpoint, read_state, work
 from lib.data_order import group_by_length, number_of_steps, planned_order
 from lib.errors import UserError
 from lib.label_loss import keeps_examples_apart, use_label_loss
+from lib.launcher import STOPPED
 from lib.manifest import read_json, write_manifest
 from lib.models import Precision, fewer_bits, load_model, pick_device, pick_precision, quiet_libraries
 from lib.optimizers import make_optimizer
 from lib.outputs import new_directory
+from lib.processes import is_first, join, leave, number_of_processes, of_first, rank, say, wait_for_all
 from lib.settings.training import TrainingSettings
 from lib.trainer import StageTrainer
 
-STOPPED = 75  # EX_TEMPFAIL: not finished, but nothing is wrong; run again to go on
 LENGTH_KEYS = {"pretrain": "block_size", "sft": "max_length"}
 PACKAGES = ["torch", "transformers", "peft", "accelerate", "bitsandbytes"]
 TRAINED_FILES = ("*.safetensors", "*.safetensors.index.json", "*config.json")
@@ -47,6 +48,7 @@ class Run:
     settings: TrainingSettings
     seed: int
     gpu: int
+    """GPUs of this node, one for each of its processes; 0 trains on the CPU."""
     model: Path
     """Manifest of the model directory to start from."""
     data: Path
@@ -72,10 +74,11 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     _require_reporters(run)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     device = pick_device(run.gpu)
+    join(device)
     precision = pick_precision(settings.precision, device)
     work = work_directory(run.work / run.stage, _identity(run, precision))
 
-    batch = settings.batch_size * settings.gradient_accumulation
+    batch = settings.batch_size * settings.gradient_accumulation * number_of_processes()
     steps = number_of_steps(len(train_set), batch, settings.epochs, settings.max_steps)
     sizes = RowSizes.of(train_set)
     order = planned_order(run.data.parent, len(train_set), steps * batch, run.seed)
@@ -84,14 +87,13 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
 
     model, counts = _prepare_model(run, device, precision, sizes, "position_ids" in train_set.column_names)
     shares = sizes.shares(order, settings.batch_size)
-    print(
+    say(
         f"{run.stage}: {counts['trainable_parameters']:,} of {counts['all_parameters']:,} parameters are trained "
         f"({counts['trainable_parameters'] / counts['all_parameters']:.2%}), in {precision}; padding is "
-        f"{shares['padding_share']:.1%} of the positions, {shares['masked_share']:.1%} of the tokens are masked",
-        flush=True,
+        f"{shares['padding_share']:.1%} of the positions, {shares['masked_share']:.1%} of the tokens are masked"
     )
     stop = StopOnRequest(settings.max_minutes)
-    checkpoint = latest_checkpoint(work)
+    checkpoint = of_first(latest_checkpoint(work) if is_first() else None)
     state = read_state(checkpoint) if checkpoint else None
     if state is None or not _is_finished(state, steps, settings):
         trainer = StageTrainer(
@@ -111,14 +113,19 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
         )
         trainer.remove_callback(PrinterCallback)
         if checkpoint:
-            print(f"{run.stage}: going on from {checkpoint}", flush=True)
+            say(f"{run.stage}: going on from {checkpoint}")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         state = trainer.state
         if not _is_finished(state, steps, settings):
-            print(f"{run.stage}: stopped by {stop.reason} at step {state.global_step}; run again to go on", flush=True)
+            say(f"{run.stage}: stopped by {stop.reason} at step {state.global_step}; run again to go on")
+            leave()
             sys.exit(STOPPED)
-    _publish(run, work, state, {**counts, "steps": state.global_step}, {"precision": precision, **shares})
-    shutil.rmtree(work)
+    if is_first():
+        facts = {"precision": precision, "processes": number_of_processes(), **shares}
+        _publish(run, work, state, {**counts, "steps": state.global_step}, facts)
+        shutil.rmtree(work)
+    wait_for_all()
+    leave()
 
 
 def _identity(run: Run, precision: Precision) -> dict[str, Any]:
@@ -131,6 +138,7 @@ def _identity(run: Run, precision: Precision) -> dict[str, Any]:
         "data": read_json(run.data),
         "precision": precision,
         "gpu": run.gpu,
+        "processes": number_of_processes(),
         "versions": {package: version(package) for package in PACKAGES},
     }
 
@@ -208,7 +216,8 @@ def _arguments(run: Run, work: Path, steps: int, precision: Precision, device: t
         dataloader_pin_memory=device.type == "cuda",
         disable_tqdm=True,
         report_to=list(settings.report_to),
-        seed=run.seed,
+        ddp_find_unused_parameters=False,
+        seed=run.seed + rank(),  # of dropout alone: the weights are made by now, and the order is in the data
     )
 
 
@@ -252,7 +261,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that both training programs take."""
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--gpu", type=int, required=True, help="number of GPUs; 0 trains on the CPU")
+    parser.add_argument("--gpu", type=int, required=True, help="GPUs of each node; 0 trains on the CPU")
+    parser.add_argument("--processes", type=int, default=1, help="processes of each node when there is no GPU")
+    parser.add_argument("--nodes", type=int, default=1, help="nodes of the SLURM job that train together")
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="where checkpoints are kept until the run is finished")

@@ -4,22 +4,20 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from lib.settings.base import StageSettings
 from lib.settings.base_model import BaseModelSettings
 from lib.settings.corpus import CorpusSettings
 from lib.settings.evaluation import EvaluationSettings
 from lib.settings.pretrain import PretrainSettings
+from lib.settings.processes import ProcessSettings
 from lib.settings.sft import SftSettings
 from lib.settings.sweep import SweepSettings
 from lib.settings.tokenizer import TokenizerSettings
 from lib.settings.training import AdapterSettings
 
 
-class PipelineSettings(StageSettings):
+class PipelineSettings(ProcessSettings):
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Seed of every random choice."""
-    gpu: int = Field(default=0, ge=0, le=1)
-    """GPUs that each training and evaluation job asks for; 0 runs on the CPU."""
     base_model: BaseModelSettings
     """The model to adapt."""
     corpus: CorpusSettings = Field(default_factory=CorpusSettings)

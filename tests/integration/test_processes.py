@@ -1,0 +1,135 @@
+"""Several processes that train together do what one does with as much accumulation, and stop and go on as one."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workspace import Finished, Workspace, quiet_environment
+
+WAIT = 120  # seconds
+TARGET = "results/pretrain_lora/manifest.json"
+
+
+def command(workspace: Workspace, output: str, processes: int, **changes: Any) -> list[str]:
+    """The command line of the rule `pretrain`, with another output and other settings."""
+    words = workspace.command("pretrain", TARGET)
+    values = dict(zip(words, words[1:], strict=False))
+    settings = json.loads(values["--settings"]) | {"precision": "fp32", "max_steps": 20, "logging_steps": 1} | changes
+    replaced = {"--settings": json.dumps(settings), "--processes": str(processes), "--output": output}
+    return [replaced.get(before, word) for before, word in zip(["", *words], words, strict=False)]
+
+
+def run(workspace: Workspace, output: str, processes: int, **changes: Any) -> Finished:
+    return workspace.run(*command(workspace, output, processes, **changes))
+
+
+def log(workspace: Workspace, output: str) -> pd.DataFrame:
+    return pd.read_csv((workspace.root / output).parent / "trainer_log.tsv", sep="\t")
+
+
+def adapter_sha256(workspace: Workspace, output: str) -> str:
+    manifest = json.loads((workspace.root / output).read_text(encoding="utf-8"))
+    return str(manifest["files"]["adapter_model.safetensors"]["sha256"])
+
+
+@pytest.fixture
+def trained(done: Workspace) -> Workspace:
+    """A workspace with the adapter of two processes in `two/`."""
+    finished = run(done, "two/manifest.json", processes=2)
+    assert finished.status == 0, finished.output
+    return done
+
+
+def test_two_processes_have_the_curve_of_one_with_twice_the_accumulation(trained: Workspace) -> None:
+    finished = run(trained, "one/manifest.json", processes=1, gradient_accumulation=2)
+    assert finished.status == 0, finished.output
+    one, two = log(trained, "one/manifest.json"), log(trained, "two/manifest.json")
+    assert list(one) == list(two)
+    assert one["loss"].count() == 20
+    for column in ("loss", "eval_loss", "learning_rate"):
+        np.testing.assert_allclose(two[column], one[column], atol=1e-4)
+    manifest = json.loads((trained.root / "two/manifest.json").read_text(encoding="utf-8"))
+    assert manifest["facts"]["processes"] == 2
+    assert manifest["counts"]["steps"] == 20
+
+
+def test_what_two_processes_print_and_leave_is_what_one_does(trained: Workspace) -> None:
+    finished = run(trained, "again/manifest.json", processes=2)
+    steps = [line for line in finished.output.splitlines() if line.startswith("pretrain: step")]
+    assert len(steps) == 20 + 1
+    assert len(set(steps)) == len(steps)
+    assert all(line.startswith("pretrain: ") for line in finished.output.splitlines()), finished.output
+    assert adapter_sha256(trained, "again/manifest.json") == adapter_sha256(trained, "two/manifest.json")
+    assert not list((trained.root / "work").rglob("checkpoint-*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_they_go_on_to_the_same_bits(trained: Workspace, number: signal.Signals) -> None:
+    words = command(trained, "interrupted/manifest.json", 2, save_steps=5, dropout=0.1)
+    whole = command(trained, "whole/manifest.json", 2, save_steps=5, dropout=0.1)
+    assert trained.run(*whole).status == 0
+    process = subprocess.Popen(
+        words, cwd=trained.root, env=quiet_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("pretrain: step  8/20  loss"):
+            if number == signal.SIGKILL:
+                os.kill(worker(trained), number)
+            else:
+                process.send_signal(number)
+            break
+    lines += list(process.stdout)
+    assert process.wait(WAIT) == (75 if number == signal.SIGTERM else 128 + signal.SIGKILL), lines
+    assert not (trained.root / "interrupted").exists()
+    if number == signal.SIGTERM:
+        assert sum("stopped by SIGTERM" in line for line in lines) == 1, lines
+    finished = trained.run(*words)
+    assert "pretrain: going on from" in finished.output
+    assert adapter_sha256(trained, "interrupted/manifest.json") == adapter_sha256(trained, "whole/manifest.json")
+
+
+def worker(workspace: Workspace) -> int:
+    """Id of one of the processes that train in this workspace."""
+    program = str(workspace.root / "scripts" / "pretrain.py").encode()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (directory / "cmdline").read_bytes().split(b"\0")
+            environment = (directory / "environ").read_bytes().split(b"\0")
+        except OSError:  # it has ended in the meantime
+            continue
+        if program in arguments[:3] and b"RANK=1" in environment:
+            return int(directory.name)
+    raise AssertionError("no training process")
+
+
+def test_time_limit_stops_all_of_them(trained: Workspace) -> None:
+    finished = run(trained, "short/manifest.json", processes=2, max_minutes=1e-9, rank=3)
+    assert finished.status == 75
+    assert "pretrain: stopped by max_minutes at step 1; run again to go on" in finished.output
+
+
+def test_mistake_is_one_line(trained: Workspace) -> None:
+    finished = run(trained, "wrong/manifest.json", processes=2, target_modules=["nothing"])
+    assert finished.status == 1
+    assert len(finished.errors) == 1
+    assert "target_modules names 'nothing'" in finished.errors[0]
+    assert "Traceback" not in finished.output
+
+
+def test_loss_that_is_no_number_in_one_process_is_one_line(trained: Workspace) -> None:
+    changes = {"learning_rate": 1e30, "max_grad_norm": 1e30, "schedule": "constant"}
+    finished = run(trained, "infinite/manifest.json", processes=2, **changes)
+    assert finished.status == 1
+    assert len(finished.errors) == 1
+    assert "the loss is" in finished.errors[0]
+    assert "Traceback" not in finished.output
