@@ -102,7 +102,8 @@ class StageTrainer(Trainer):
 
     def _stop_at(self, split: str, rows: list[int], loss: float) -> NoReturn:
         """Write down which rows of a split gave a loss that is not a number, and end the run."""
-        path = Path(self.args.output_dir) / "bad_batch.jsonl"
+        # Several processes may be here at once, each with rows of its own.
+        path = Path(self.args.output_dir) / f"bad_batch{'' if is_first() else f'_{rank()}'}.jsonl"
         data = self.train_dataset.data if split == "train" else self.eval_dataset
         with new_file(path) as partial, partial.open("w", encoding="utf-8") as file:
             for row in rows:
@@ -115,6 +116,8 @@ class StageTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """The model or adapter as safetensors; no pickled arguments."""
+        if not is_first():
+            return
         directory = Path(output_dir or self.args.output_dir)
         if not isinstance(self.model, PeftModel):
             self.model.save_pretrained(directory, state_dict=state_dict)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ TARGET = "results/pretrain_lora/manifest.json"
 def command(workspace: Workspace, output: str, processes: int, **changes: Any) -> list[str]:
     """The command line of the rule `pretrain`, with another output and other settings."""
     words = workspace.command("pretrain", TARGET)
-    values = dict(zip(words, words[1:], strict=False))
+    values = dict(pairwise(words))
     settings = json.loads(values["--settings"]) | {"precision": "fp32", "max_steps": 20, "logging_steps": 1} | changes
     replaced = {"--settings": json.dumps(settings), "--processes": str(processes), "--output": output}
     return [replaced.get(before, word) for before, word in zip(["", *words], words, strict=False)]
