@@ -23,7 +23,7 @@ from lib.errors import USER_ERROR, UserError
 STARTED = "TORCHELASTIC_RUN_ID"  # in the environment of what the agent starts
 RENDEZVOUS = "TRAINING_RENDEZVOUS"  # where the agents of several nodes meet, in the environment of what srun starts
 STOPPED = 75  # EX_TEMPFAIL: not finished, but nothing is wrong; run again to go on
-SECONDS_TO_SAVE = 3600  # a cluster's own limit comes first
+SECONDS_TO_END = 60  # for the others after one has failed; whoever stops in good order has saved before
 
 
 def spread(processes: int, nodes: int) -> None:
@@ -69,7 +69,7 @@ def _on_this_node(processes: int, nodes: int) -> int:
         max_restarts=0,
         monitor_interval=0.2,
         signals_to_handle="SIGQUIT",  # the others are passed on instead
-        shutdown_timeout=SECONDS_TO_SAVE,
+        shutdown_timeout=SECONDS_TO_END,
     )
     _pass_on_signals()
     try:
@@ -84,13 +84,19 @@ def _status(failures: list[ProcessFailure]) -> int:
     if any(failure.exitcode == STOPPED for failure in failures):
         return STOPPED
     # When one process fails, the others lose their connection to it and fail, too: its own words come first.
-    failure = min(failures, key=lambda failure: (not _details(failure).get(USER_ERROR), failure.timestamp))
-    details = _details(failure)
-    if details:
+    failure = min(failures, key=_how_far_from_the_cause)
+    if details := _details(failure):
         print(details["text"], file=sys.stderr, flush=True)
-    elif failure.exitcode < 0:
-        print(f"error: a training process was ended by {failure.signal_name()}", file=sys.stderr, flush=True)
-    return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
+        return 1  # whatever ended it after it had said so
+    if failure.exitcode > 0:
+        return failure.exitcode
+    print(f"error: a training process was ended by {failure.signal_name()}", file=sys.stderr, flush=True)
+    return 128 - failure.exitcode
+
+
+def _how_far_from_the_cause(failure: ProcessFailure) -> tuple[bool, bool, int]:
+    """The lower, the likelier is this failure the one that made the others fail."""
+    return not _details(failure).get(USER_ERROR), failure.exitcode > 0, failure.timestamp
 
 
 def _details(failure: ProcessFailure) -> dict[str, str]:
