@@ -1,6 +1,7 @@
 """What can be known before anything runs: the plan on one machine and on a cluster, lint."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ RULES = {
     for file in sorted((PROJECT / "rules").glob("*.smk"))
     for rule, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", file.read_text(encoding="utf-8"), re.MULTILINE)
 }
+OVERLAYS = sorted(path for path in (PROJECT / "config").glob("*.yaml") if path.name != "config.yaml")
 
 REUSED = {
     name
@@ -45,6 +47,21 @@ def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: t
         for resource in ("gpu", "mem_mb", "runtime"):
             assert re.search(rf"\b{resource}=\d+", resources[1]), (resource, block)
     assert names == RULES.keys() | REUSED
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: str(path.stem))
+def test_the_command_in_the_header_of_a_settings_file_plans_its_run(clone: Workspace, overlay: Path) -> None:
+    header = re.findall(r"^#(.*)\n", overlay.read_text(encoding="utf-8").partition("\n\n")[0] + "\n", re.MULTILINE)
+    assert any("GPU memory" in line for line in header)
+    assert any("Costs" in line for line in header)
+    command = re.search(r"^   (snakemake .*?)(?<!\\)$", "\n".join(header), re.MULTILINE | re.DOTALL)
+    assert command, header
+    words = shlex.split(command[1])
+    assert f"config/{overlay.name}" in words
+    plan = clone.run(sys.executable, "-m", "snakemake", "-n", *words[1:])
+    assert plan.status == 0, plan.output
+    planned = set(re.findall(r"^rule (\w+):$", plan.output, re.MULTILINE))
+    assert {"base_model", "pretrain", "sft", "sft_model"} <= planned
 
 
 @pytest.mark.parametrize("rule", RULES)
