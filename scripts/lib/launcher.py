@@ -49,7 +49,9 @@ def _on_every_node(nodes: int) -> int:
     if threads := os.environ.get("OMP_NUM_THREADS"):
         command.append(f"--cpus-per-task={threads}")
     rendezvous = f"{socket.gethostname()}:{20000 + job % 20000}"
-    step = subprocess.Popen([*command, sys.executable, *sys.argv], env=os.environ | {RENDEZVOUS: rendezvous})
+    # Agents that end one after another would warn of each other's silence.
+    environment = {"TORCH_CPP_LOG_LEVEL": "ERROR"} | os.environ | {RENDEZVOUS: rendezvous}
+    step = subprocess.Popen([*command, sys.executable, *sys.argv], env=environment)
     _pass_on_signals()
     return step.wait()
 

@@ -25,15 +25,32 @@ run(main)
 """
 
 
-def start(tmp_path: Path, body: str, nodes: int = 1) -> "subprocess.Popen[str]":
-    """Start a program whose `main` runs `body` in each of two processes."""
+# Stands for SLURM's: starts the command, which follows the options, once for each node, all on this machine.
+SRUN = """\
+#!/bin/sh
+while [ "${1#--}" != "$1" ]; do shift; done
+"$@" & first=$!
+"$@" & second=$!
+trap 'kill -TERM $first $second' TERM
+status=0
+for task in $first $second; do
+    wait $task; one=$?
+    while kill -0 $task 2>/dev/null; do wait $task; one=$?; done
+    [ $one -gt $status ] && status=$one
+done
+exit $status
+"""
+
+
+def start(tmp_path: Path, body: str, nodes: int = 1, **changes: str) -> "subprocess.Popen[str]":
+    """Start a program whose `main` runs `body` in each of two processes, in an environment with `changes`."""
     program = tmp_path / "program.py"
     main = textwrap.indent(textwrap.dedent(body), "    ")
     program.write_text(PROGRAM.format(scripts=str(SCRIPTS), nodes=nodes, main=main))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
     return subprocess.Popen(
         [sys.executable, str(program)],
-        env=environment | {"OMP_NUM_THREADS": "4"},
+        env=environment | {"OMP_NUM_THREADS": "4"} | changes,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -120,6 +137,65 @@ def test_signal_reaches_every_process_and_the_status_comes_back(tmp_path: Path, 
     assert process.returncode == 75
     assert output == f"{number.name}\n" * 2
     assert errors == ""
+
+
+@pytest.fixture
+def two_nodes(tmp_path: Path) -> dict[str, str]:
+    """Environment of a job of two nodes."""
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text(SRUN)
+    srun.chmod(0o755)
+    path = os.pathsep.join([str(srun.parent), os.environ["PATH"]])
+    return {"PATH": path, "SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NUM_NODES": "2"}
+
+
+def test_nodes_meet(tmp_path: Path, two_nodes: dict[str, str]) -> None:
+    body = """
+    import torch
+    torch.distributed.init_process_group("gloo")
+    total = torch.tensor([rank + 1])
+    torch.distributed.all_reduce(total)
+    sys.stdout.write(f"{rank} of {os.environ['WORLD_SIZE']}: {total.item()}\\n")
+    torch.distributed.destroy_process_group()
+    """
+    output, errors = (process := start(tmp_path, body, nodes=2, **two_nodes)).communicate(timeout=WAIT)
+    assert process.returncode == 0, errors
+    assert sorted(output.splitlines()) == [f"{rank} of 4: 10" for rank in range(4)]
+    assert errors == ""
+
+
+def test_signal_reaches_every_node(tmp_path: Path, two_nodes: dict[str, str]) -> None:
+    body = """
+    got = []
+    signal.signal(signal.SIGTERM, lambda number, frame: got.append(number))
+    sys.stdout.write("ready\\n")
+    sys.stdout.flush()
+    while not got:
+        time.sleep(0.01)
+    sys.exit(75)
+    """
+    process = start(tmp_path, body, nodes=2, **two_nodes)
+    assert process.stdout
+    assert [process.stdout.readline() for _ in range(4)] == ["ready\n"] * 4
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=WAIT)
+    assert process.returncode == 75
+    assert errors == ""
+
+
+def test_mistake_on_one_of_several_nodes_is_one_line(tmp_path: Path, two_nodes: dict[str, str]) -> None:
+    body = f"""
+    import torch
+    torch.distributed.init_process_group("gloo")
+    if rank == 3:
+        raise UserError("this is it")
+    torch.distributed.all_reduce(torch.zeros(1))
+    time.sleep({WAIT})
+    """
+    _, errors = (process := start(tmp_path, body, nodes=2, **two_nodes)).communicate(timeout=WAIT)
+    assert process.returncode == 1
+    assert errors == "error: this is it\n"
 
 
 def test_several_nodes_without_slurm(tmp_path: Path) -> None:
