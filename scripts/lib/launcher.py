@@ -16,6 +16,7 @@ from types import FrameType
 
 import psutil
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from lib.errors import USER_ERROR, UserError
@@ -78,6 +79,10 @@ def _on_this_node(processes: int, nodes: int) -> int:
         elastic_launch(config, sys.executable)(*sys.argv)
     except ChildFailedError as error:
         return _status(list(error.failures.values()))
+    except RendezvousError:
+        host = os.environ.get(RENDEZVOUS, "this machine")
+        print(f"error: no connection to the other nodes by way of {host}; see what they say", file=sys.stderr)
+        return 1
     return 0
 
 
