@@ -40,7 +40,7 @@ rule sweep_size:
         "../envs/training.yaml"
     threads: 8
     resources:
-        gpu=SETTINGS.gpu,
+        gpu=min(SETTINGS.gpu, 1),
         mem_mb=megabytes(8000),
         runtime=minutes(120),
     params:
@@ -49,7 +49,7 @@ rule sweep_size:
         training=to_json(SETTINGS.pretrain),
         scoring=to_json(SETTINGS.evaluation, ScoringSettings),
         seed=SETTINGS.seed,
-        gpu=SETTINGS.gpu,
+        gpu=min(SETTINGS.gpu, 1),
         program=SCRIPTS / "sweep_size.py",
         code=code("sweep_size"),
     shell:

@@ -49,13 +49,13 @@ rule extended_model:
         "../envs/training.yaml"
     threads: 8
     resources:
-        gpu=SETTINGS.gpu,
+        gpu=min(SETTINGS.gpu, 1),
         mem_mb=megabytes(4000),
         runtime=minutes(30),
     params:
         settings=to_json(SETTINGS.tokenizer, InitializationSettings),
         seed=SETTINGS.seed,
-        gpu=SETTINGS.gpu,
+        gpu=min(SETTINGS.gpu, 1),
         program=SCRIPTS / "extended_model.py",
         code=code("extended_model"),
     shell:
