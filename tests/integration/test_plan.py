@@ -56,7 +56,7 @@ def test_the_command_in_the_header_of_a_settings_file_plans_its_run(clone: Works
     assert any("Costs" in line for line in header)
     command = re.search(r"^   (snakemake .*?)(?<!\\)$", "\n".join(header), re.MULTILINE | re.DOTALL)
     assert command, header
-    words = shlex.split(command[1])
+    words = shlex.split(command[1].replace("\\\n", " "))
     assert f"config/{overlay.name}" in words
     plan = clone.run(sys.executable, "-m", "snakemake", "-n", *words[1:])
     assert plan.status == 0, plan.output
