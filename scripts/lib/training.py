@@ -185,7 +185,7 @@ def _arguments(run: Run, work: Path, steps: int, precision: Precision, device: t
     settings = run.settings
     has_decay = settings.schedule == "warmup_stable_decay"
     os.environ.setdefault("TENSORBOARD_LOGGING_DIR", f"logs/tensorboard/{run.stage}")
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(work),
         run_name=run.stage,
         max_steps=steps,
@@ -219,6 +219,9 @@ def _arguments(run: Run, work: Path, steps: int, precision: Precision, device: t
         ddp_find_unused_parameters=False,
         seed=run.seed + rank(),  # of dropout alone: the weights are made by now, and the order is in the data
     )
+    # The Trainer would take all cards of the machine into one process, however many `gpu` asks for.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def _is_finished(state: TrainerState, steps: int, settings: TrainingSettings) -> bool:
