@@ -11,6 +11,8 @@ rule tokenizer:
     input:
         base_model="results/base_model/manifest.json",
         corpus="results/corpus/manifest.json",
+        # Read by way of the settings, where it is named.
+        words=SETTINGS.tokenizer.words or [],
     output:
         manifest="results/tokenizer/manifest.json",
     log:

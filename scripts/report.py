@@ -8,7 +8,8 @@ Usage:
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \\
         --sft results/sft_lora/manifest.json --benchmarks benchmarks --output results/report.html
 
-The trainer logs lie beside the manifests of the two adapters. Benchmarks are shown as far as they are there.
+The trainer logs lie beside the manifests of the two adapters, report.json beside the tokenizer's. Benchmarks are shown
+as far as they are there.
 """
 
 import argparse
@@ -53,9 +54,10 @@ def page(
     manifests: Mapping[str, Manifest],
     logs: Mapping[str, pd.DataFrame],
     summary: pd.DataFrame,
+    vocabulary: Manifest,
     benchmarks: pd.DataFrame,
 ) -> str:
-    """The whole page. `manifests` by the names in STAGES; `logs` for pretrain and sft."""
+    """The whole page. `manifests` by the names in STAGES; `logs` for pretrain and sft; `vocabulary` is its report."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -80,7 +82,7 @@ def page(
         curves_section(logs),
         lineage_section(manifests, settings.seed),
         corpus_section(summary),
-        tokenizer_section(manifests["tokenizer"]["counts"]),
+        tokenizer_section(vocabulary),
         resources_section(benchmarks),
         settings_section(settings.model_dump(mode="json")),
         element("footer", "Written by the rule report from the files in results/; it needs no network."),
@@ -111,6 +113,7 @@ def main() -> None:
         {stage: read_json(path) for stage, path in paths.items()},
         {stage: read_log(paths[stage].with_name("trainer_log.tsv")) for stage in ("pretrain", "sft")},
         pd.read_csv(arguments.summary, sep="\t", keep_default_na=False),
+        read_json(paths["tokenizer"].with_name("report.json")),
         read_benchmarks(arguments.benchmarks),
     )
     with new_file(arguments.output) as path:

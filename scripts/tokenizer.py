@@ -4,20 +4,21 @@
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
         --output results/tokenizer/manifest.json
 
-Writes a Hugging Face tokenizer directory; its manifest says how many characters a token holds before and after. When
-nothing is to be added, the files of the base are copied as they are.
+Writes a Hugging Face tokenizer directory, with report.json and report.tsv: how base and extended vocabulary do on
+held-out text. When no tokens are to be added, the files of the base are copied as they are.
 """
 
 import argparse
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from lib.base_vocabulary import base_vocabulary
 from lib.continued_bpe import Extension, Goal, extend, learn
+from lib.control_tokens import Completion, completion
 from lib.corpus import text_batches, texts
 from lib.errors import UserError, run
 from lib.manifest import read_json, write_json, write_manifest
@@ -26,6 +27,8 @@ from lib.run_counts import RunCounter
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
 from lib.token_traits import TokenTraits
+from lib.tokenizer_report import by_vocabulary, compare, table
+from lib.user_words import add_words, read_terms
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
@@ -39,35 +42,36 @@ def main() -> None:
     args = parser.parse_args()
     settings = from_json(VocabularySettings, args.settings)
 
-    base = Tokenizer.from_file(str(args.base_model.parent / "tokenizer.json"))
+    base_directory = args.base_model.parent
+    base = Tokenizer.from_file(str(base_directory / "tokenizer.json"))
+    inputs = {"base_model": args.base_model, "corpus": args.corpus}
     facts: dict[str, Any] = {}
-    extended = base
+    extended, lacking = base, Completion()
+    if settings.words:
+        inputs["words"] = Path(settings.words)
+        extended = add_words(base, read_terms(inputs["words"]))
+    if settings.words or settings.new_tokens:
+        lacking = lacking_in(base, base_directory, settings)
+        extended = with_control_tokens(extended, lacking.tokens)
     if settings.new_tokens:
-        extension, facts = learned(base, text_batches(args.corpus, "train"), settings)
-        extended = extend(base, extension)
-    counts = {
-        "base_tokens": base.get_vocab_size(),
-        "new_tokens": extended.get_vocab_size() - base.get_vocab_size(),
-        **compare(base, extended, (text for _, text in texts(args.corpus, "validation"))),
-    }
+        extension, facts = learned(extended, text_batches(args.corpus, "train"), settings)
+        extended = extend(extended, extension)
+    report = compare(base, extended, texts(args.corpus, "validation"))
     with new_directory(args.output.parent) as directory:
-        copy_files(args.base_model.parent, directory)
+        copy_files(base_directory, directory)
         if extended is not base:
-            write(extended, directory)
+            write(extended, lacking, directory)
+        write_json(directory / "report.json", report)
+        table(report).write_csv(directory / "report.tsv", separator="\t")
         write_manifest(
             directory,
-            inputs={"base_model": args.base_model, "corpus": args.corpus},
-            counts=counts,
+            inputs=inputs,
+            counts=counts_of(base, extended, report),
             settings=settings,
             packages=["tokenizers", "numpy"],
             facts=facts,
         )
-    print(
-        f"tokenizer: {counts['new_tokens']:,} new tokens; held-out text has "
-        f"{counts['characters_per_token_extended']:.3f} characters per token "
-        f"({counts['characters_per_token_base']:.3f} with the base vocabulary)",
-        flush=True,
-    )
+    print(summary(report), flush=True)
 
 
 def learned(
@@ -83,12 +87,18 @@ def learned(
     sample = "" if counter.share == 1 else f", in {counter.share:.2%} of the documents"
     print(f"tokenizer: {len(runs):,} distinct runs of tokens{sample}", flush=True)
     auto = settings.new_tokens == "auto"
-    limit = MOST_NEW_TOKENS if settings.new_tokens == "auto" else settings.new_tokens
+    goal = Goal(
+        MOST_NEW_TOKENS if settings.new_tokens == "auto" else settings.new_tokens,
+        settings.characters_per_token,
+        settings.minimum_gain if auto else 0,
+        settings.vocabulary_multiple,
+        traits.end_of_run,
+    )
     extension = learn(
         base,
         traits,
         runs,
-        Goal(limit, settings.characters_per_token, settings.minimum_gain if auto else 0),
+        goal,
         characters=counter.characters,
         tokens=counter.tokens,
         minimum_frequency=settings.minimum_frequency,
@@ -99,29 +109,48 @@ def learned(
             "the training text holds no pair of tokens to merge; add text, or lower tokenizer.minimum_frequency or "
             "tokenizer.minimum_gain, or set tokenizer.new_tokens to 0"
         )
-    if not auto and settings.characters_per_token is None and len(extension.tokens) < limit:
-        number = len(extension.tokens)
-        print(f"tokenizer: the text holds only {number:,} of the {limit:,} tokens asked for", flush=True)
+    number, asked = len(extension.tokens), goal.rounded(goal.new_tokens)
+    if not auto and settings.characters_per_token is None and number < asked:
+        print(f"tokenizer: the text holds only {number:,} of the {asked:,} tokens asked for", flush=True)
     return extension, {"learned_from_share": counter.share, "learned_from_characters": counter.characters}
 
 
-def compare(base: Tokenizer, extended: Tokenizer, held_out: Iterable[str]) -> dict[str, float]:
-    """Characters per token on held-out text with either vocabulary, and how many of the new tokens it uses."""
-    characters = base_tokens = extended_tokens = 0
-    used: set[int] = set()
-    for text in held_out:
-        ids = extended.encode(text, add_special_tokens=False).ids
-        characters += len(text)
-        base_tokens += len(base.encode(text, add_special_tokens=False).ids)
-        extended_tokens += len(ids)
-        used.update(ids)
-    first_new = max(base.get_vocab().values()) + 1
+def lacking_in(base: Tokenizer, directory: Path, settings: VocabularySettings) -> Completion:
+    """What the base tokenizer in `directory` lacks to be trained on conversations."""
+    config = read_json(directory / "tokenizer_config.json")
+    has_template = bool(config.get("chat_template")) or (directory / "chat_template.jinja").is_file()
+    return completion(base, config, has_template, settings.chat_template)
+
+
+def with_control_tokens(tokenizer: Tokenizer, tokens: Sequence[str]) -> Tokenizer:
+    """A copy of `tokenizer` with special tokens behind its others."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
+    return copy
+
+
+def counts_of(base: Tokenizer, extended: Tokenizer, report: dict[str, Any]) -> dict[str, Any]:
+    """The figures that the manifest holds."""
+    rows = by_vocabulary(report)
     return {
-        "held_out_characters": characters,
-        "characters_per_token_base": round(characters / max(base_tokens, 1), 4),
-        "characters_per_token_extended": round(characters / max(extended_tokens, 1), 4),
-        "new_tokens_used": sum(token_id >= first_new for token_id in used),
+        "base_tokens": base.get_vocab_size(),
+        "new_tokens": extended.get_vocab_size() - base.get_vocab_size(),
+        "held_out_characters": rows["base"]["characters"] if rows else 0,
+        **{f"characters_per_token_{name}": row["characters_per_token"] for name, row in rows.items()},
+        "new_tokens_used": report["new_tokens_used"],
     }
+
+
+def summary(report: dict[str, Any]) -> str:
+    """What the program says at its end."""
+    ratios = {name: row["characters_per_token"] for name, row in by_vocabulary(report).items()}
+    said = f"tokenizer: {report['new_tokens']:,} new tokens"
+    if not all(ratios.get(name) for name in ("base", "extended")):
+        return f"{said}; there is no held-out text to measure them on"
+    return (
+        f"{said}; held-out text has {ratios['extended']:.3f} characters per token "
+        f"({ratios['base']:.3f} with the base vocabulary)"
+    )
 
 
 def copy_files(source: Path, target: Path) -> None:
@@ -131,8 +160,8 @@ def copy_files(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def write(tokenizer: Tokenizer, directory: Path) -> None:
-    """Put `tokenizer` in the place of the one in `directory`.
+def write(tokenizer: Tokenizer, lacking: Completion, directory: Path) -> None:
+    """Put `tokenizer`, and what the base was lacking, in the place of the one in `directory`.
 
     Its tokenizer.json says all. transformers' classes for single models would build theirs from the vocabulary alone.
     """
@@ -140,7 +169,14 @@ def write(tokenizer: Tokenizer, directory: Path) -> None:
     config = read_json(directory / "tokenizer_config.json")
     for key in ("add_prefix_space", "legacy", "sp_model_kwargs", "added_tokens_decoder"):
         config.pop(key, None)
+    if lacking.pad_token:
+        config["pad_token"] = lacking.pad_token
+    if lacking.chat_template:
+        (directory / "chat_template.jinja").write_text(lacking.chat_template, encoding="utf-8")
     write_json(directory / "tokenizer_config.json", config | {"tokenizer_class": "PreTrainedTokenizerFast"})
+    special = directory / "special_tokens_map.json"  # of older versions, and read before the other one
+    if lacking.pad_token and special.is_file():
+        write_json(special, read_json(special) | {"pad_token": lacking.pad_token})
 
 
 if __name__ == "__main__":

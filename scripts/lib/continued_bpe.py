@@ -25,6 +25,14 @@ class Goal:
     """In the text that is learned from."""
     least_gain: float = 0.0
     """Share by which 1,000 tokens more, as good as the next one, would raise characters per token."""
+    multiple: int = 1
+    """Whatever is reached, go on until the size of the vocabulary is a multiple of this."""
+    size_before: int = 0
+    """Of the vocabulary, everything that is not learned included."""
+
+    def rounded(self, new_tokens: int) -> int:
+        """The least number from `new_tokens` on with which the vocabulary has a size as wanted."""
+        return new_tokens + -(self.size_before + new_tokens) % self.multiple
 
 
 @dataclass(frozen=True)
@@ -67,15 +75,15 @@ def learn(
     """
     learner = MergeLearner(runs, token_traits, minimum_frequency, maximum_length)
     written = _Writer(base, token_traits)
-    while written.kept < goal.new_tokens:
-        candidate = learner.best()
-        if candidate is None or 1000 * candidate.saved < goal.least_gain * (tokens - written.saved):
-            break
-        if written.price(candidate) > goal.new_tokens - written.kept:
+    limit = goal.rounded(goal.new_tokens)
+    while written.kept < limit and (candidate := learner.best()) is not None:
+        if 1000 * candidate.saved < goal.least_gain * (tokens - written.saved):
+            limit = min(limit, goal.rounded(written.kept))
+        if written.price(candidate) > limit - written.kept:
             continue
         written.take(candidate, learner.take(candidate))
         if goal.characters_per_token and characters >= goal.characters_per_token * (tokens - written.saved):
-            break
+            limit = min(limit, goal.rounded(written.kept))
     return written.extension()
 
 
@@ -92,8 +100,11 @@ def extend(tokenizer: Tokenizer, extension: Extension) -> Tokenizer:
 def constituents(base: Tokenizer, extended: Tokenizer) -> dict[int, list[int]]:
     """For each id that only `extended` has, the base ids that the same string takes, in order."""
     base_vocabulary = base.get_vocab()
+    added = extended.get_added_tokens_decoder()
     return {
-        token_id: [token.id for token in base.model.tokenize(token)]
+        token_id: base.encode(token, add_special_tokens=False).ids
+        if token_id in added
+        else [part.id for part in base.model.tokenize(token)]
         for token, token_id in sorted(extended.get_vocab().items(), key=lambda item: item[1])
         if token not in base_vocabulary
     }

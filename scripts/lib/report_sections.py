@@ -19,6 +19,15 @@ TRAINING_FACTS = (
     ("trainable_parameters", "trained parameters"),
     ("best_validation_loss", "best validation loss"),
 )
+VOCABULARIES = ("base", "extended")
+VOCABULARY_FIGURES = {
+    "characters": "characters",
+    "tokens": "tokens",
+    "characters_per_token": "characters per token",
+    "bytes_per_token": "bytes per token",
+    "tokens_per_chinese_character": "tokens per Chinese character",
+    "whole_characters": "share of characters in one token",
+}
 TRAINING_SETTINGS = ("rank", "alpha", "learning_rate", "schedule", "batch_size", "gradient_accumulation")
 
 
@@ -175,10 +184,39 @@ def corpus_section(summary: pd.DataFrame) -> Html:
     )
 
 
-def tokenizer_section(counts: Mapping[str, Any]) -> Html:
-    """Every figure that the tokenizer's manifest holds."""
-    rows = [[key.replace("_", " "), figure_text(value)] for key, value in counts.items() if not isinstance(value, dict)]
-    return section("Tokenizer", table(["", ""], rows)) if rows else Html()
+def tokenizer_section(report: Mapping[str, Any]) -> Html:
+    """What the tokenizer's report.json says: figures by source, the new tokens, the same text in both vocabularies."""
+    rows = [
+        [str(row["source"]), str(row["vocabulary"]), *(figure_text(row[key]) for key in VOCABULARY_FIGURES)]
+        for row in report["sources"]
+    ]
+    examples = [
+        join(
+            [
+                element("h3", str(example["source"])),
+                table(["", ""], ([name, element("code", example[name])] for name in VOCABULARIES), text_columns=2),
+            ]
+        )
+        for example in report["examples"]
+    ]
+    frequent = ", ".join(f"{entry['token']} ({figure_text(entry['count'])})" for entry in report["most_frequent"])
+    return section(
+        "Tokenizer",
+        element(
+            "p",
+            f"{figure_text(report['new_tokens'])} new tokens, of which held-out text uses"
+            f" {figure_text(report['new_tokens_used'])}.",
+        ),
+        table(["held-out text", "vocabulary", *VOCABULARY_FIGURES.values()], rows, text_columns=2),
+        details("The same text in both vocabularies", *examples) if examples else "",
+        details(
+            "New tokens",
+            element("p", f"Longest: {'  '.join(report['longest'])}"),
+            element("p", f"Most frequent in held-out text: {frequent}"),
+        )
+        if report["longest"]
+        else "",
+    )
 
 
 def answers_section(results: Sequence[Manifest]) -> Html:

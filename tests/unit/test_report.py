@@ -38,6 +38,19 @@ def evaluation(model: str, bits: float, answer: str) -> dict[str, Any]:
     }
 
 
+def vocabulary() -> dict[str, Any]:
+    ratios = {"bytes_per_token": 1.5, "tokens_per_chinese_character": 1.9, "whole_characters": None}
+    row = {"source": HOSTILE, "characters": 100, "tokens": 186, "characters_per_token": 0.5377, **ratios}
+    return {
+        "sources": [row | {"vocabulary": name} for name in ("base", "extended")],
+        "new_tokens": 500,
+        "new_tokens_used": 321,
+        "longest": [HOSTILE],
+        "most_frequent": [{"token": HOSTILE, "count": 7}],
+        "examples": [{"source": HOSTILE, "text": HOSTILE, "base": HOSTILE, "extended": "曹操|曰"}],
+    }
+
+
 def training() -> dict[str, Any]:
     return {"counts": {"steps": 20}, "settings": {"rank": 16, "learning_rate": 0.001}, "facts": {}}
 
@@ -68,6 +81,7 @@ def run_files(tmp_path: Path) -> Path:
     for name, manifest in manifests.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "tokenizer" / "report.json").write_text(json.dumps(vocabulary()))
     for name in ("pretrain", "sft"):
         (tmp_path / name / "trainer_log.tsv").write_text("step\tloss\teval_loss\n10\t3.5\t\n10\t\t3.6\n")
     units = [f"{unit}_{what}" for unit in ("documents", "characters") for what in ("in", "changed", "dropped", "out")]
@@ -157,6 +171,8 @@ def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pyte
         "刘备、关羽、张飞",
         "1,234,567 parameters",
         "500 new tokens",
+        "0.538",
+        "曹操|曰",
         "318 to train on, 47 held out",
         "−2,468 characters",
         "3.5 min",

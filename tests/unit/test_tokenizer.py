@@ -1,5 +1,6 @@
 """The tokenizer program: from a corpus manifest to a Hugging Face tokenizer directory."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -75,3 +76,59 @@ def test_text_without_a_pair_to_merge(inputs: Path) -> None:
     base = Tokenizer.from_file(str(inputs / "base_model" / "tokenizer.json"))
     with pytest.raises(UserError, match="holds no pair of tokens"):
         program.learned(base, [["plain English"]], VocabularySettings(new_tokens=10))
+
+
+def test_report_lies_beside_the_tokenizer(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = execute(inputs, monkeypatch, '{"new_tokens": 20}')
+    rows = pl.read_csv(output.with_name("report.tsv"), separator="\t")
+    assert rows["source"].to_list() == ["novel", "novel", "all", "all"]
+    counts, report = read_json(output)["counts"], read_json(output.with_name("report.json"))
+    assert rows["characters_per_token"].to_list()[-2:] == [
+        counts["characters_per_token_base"],
+        counts["characters_per_token_extended"],
+    ]
+    assert report["new_tokens_used"] == counts["new_tokens_used"]
+
+
+def test_words_of_the_user(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (inputs / "words.txt").write_text("桃园结义\nGPT-4\n", encoding="utf-8")
+    for new_tokens in (0, 20):
+        settings = json.dumps({"new_tokens": new_tokens, "words": str(inputs / "words.txt")})
+        output = execute(inputs, monkeypatch, settings)
+        tokenizer = load_tokenizer(output.parent)
+        text = "三人桃园结义，说GPT-4。"
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        assert {"桃园结义", "GPT-4"} <= {tokenizer.decode([number]) for number in ids}
+        assert tokenizer.decode(ids) == text
+        assert set(read_json(output)["inputs"]) == {"base_model", "corpus", "words"}
+
+
+@pytest.mark.parametrize("goal", ['"new_tokens": 20', '"new_tokens": 200, "characters_per_token": 0.9'])
+def test_size_of_the_vocabulary_as_a_multiple(inputs: Path, monkeypatch: pytest.MonkeyPatch, goal: str) -> None:
+    output = execute(inputs, monkeypatch, f'{{{goal}, "vocabulary_multiple": 64}}')
+    assert len(load_tokenizer(output.parent)) == 448
+    assert read_json(output)["counts"]["new_tokens"] == 48
+
+
+def test_base_without_template_and_pad_token(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = inputs / "base_model"
+    (directory / "chat_template.jinja").unlink()
+    config = read_json(directory / "tokenizer_config.json")
+    write_json(directory / "tokenizer_config.json", config | {"pad_token": config["eos_token"]})
+    untouched = load_tokenizer(execute(inputs, monkeypatch, '{"new_tokens": 0}').parent)
+    assert untouched.chat_template is None
+    extended = load_tokenizer(execute(inputs, monkeypatch, '{"new_tokens": 20}').parent)
+    assert extended.pad_token not in (None, extended.eos_token)
+    rendered = extended.apply_chat_template([{"role": "user", "content": "你好"}], tokenize=False)
+    assert "你好<|im_end|>" in rendered
+
+
+def test_slow_and_fast_ways_to_load_agree(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = execute(inputs, monkeypatch, '{"new_tokens": 20}')
+    extended = load_tokenizer(output.parent)
+    extended.save_pretrained(inputs / "saved")
+    texts = [TEXT, "Hello  world\n 🙂 e\u0301 𠀀 한글 слово 123", "<|im_start|>user\n刘备<|im_end|>"]
+    for text in texts:
+        ids = Tokenizer.from_file(str(output.parent / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+        assert extended.encode(text, add_special_tokens=False) == ids
+        assert load_tokenizer(inputs / "saved").encode(text, add_special_tokens=False) == ids

@@ -28,6 +28,12 @@ class VocabularySettings(StageSettings):
     """A pair of tokens must stand together this often in the training text to be merged."""
     maximum_length: int = Field(default=16, ge=1)
     """Longest token that is learned, in characters."""
+    words: str | None = None
+    """UTF-8 file with terms, one on each line, that become tokens beside the learned ones."""
+    vocabulary_multiple: int = Field(default=1, ge=1)
+    """Learn as many tokens more as make the size of the vocabulary a multiple of this, such as 64."""
+    chat_template: Literal["chatml", "article", "none"] = "chatml"
+    """Template for a base that has none, added with its control tokens unless no token is added."""
     keep_latin: bool = True
     """Leave the segmentation of text in Latin script (English, code, its quotes and symbols) exactly as it was."""
 
