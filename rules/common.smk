@@ -34,6 +34,8 @@ try:
         BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
     with about("settings: evaluation.control"):
         CONTROL_FILES = local_files(SETTINGS.evaluation.control) if SETTINGS.evaluation.control else []
+    with about("settings: tokenizer.words"):
+        WORD_FILES = local_files(SETTINGS.tokenizer.words) if SETTINGS.tokenizer.words else []
     with about(SETTINGS.corpus.sources):
         CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
     with about(SETTINGS.sft.sources):

@@ -1,6 +1,6 @@
 """The base vocabulary, continued on the training text, and the base model with rows for the new tokens.
 
-in   results/base_model/, results/corpus/train/
+in   results/base_model/, results/corpus/{train,validation}/, tokenizer.words
 out  results/tokenizer/, results/extended_model/
 """
 
@@ -12,7 +12,7 @@ rule tokenizer:
         base_model="results/base_model/manifest.json",
         corpus="results/corpus/manifest.json",
         # Read by way of the settings, where it is named.
-        words=SETTINGS.tokenizer.words or [],
+        words=WORD_FILES,
     output:
         manifest="results/tokenizer/manifest.json",
     log:

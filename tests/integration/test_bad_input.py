@@ -35,6 +35,7 @@ def fails_clearly(workspace: Workspace, *arguments: str, names: tuple[str, ...])
         ("corpus", {"sources": "config/none.tsv"}, ("config/none.tsv", "does not exist")),
         ("base_model", {"uri": "data/none.gguf"}, ("base_model.uri", "data/none.gguf", "does not exist")),
         ("base_model", {"uri": "ftp://example.org/model"}, ("base_model.uri", "ftp:", "known forms")),
+        ("tokenizer", {"words": "data/none.txt"}, ("tokenizer.words", "data/none.txt", "does not exist")),
         ("evaluation", {"control": "data/none.txt"}, ("evaluation.control", "data/none.txt", "does not exist")),
     ],
 )
