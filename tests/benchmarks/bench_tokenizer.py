@@ -1,0 +1,294 @@
+"""Continued BPE against other ways to extend a vocabulary, on held-out Chinese text.
+
+    make bench-tokenizer
+
+News and reviews, each line once, cleaned as the pipeline cleans, a twentieth held out by hash. For 1,000 to 16,000 new
+tokens on the base model of the default run: continued BPE; a vocabulary trained separately on the same text, its merges
+appended; `add_tokens` of the words that continued BPE found. For a SentencePiece base, trained here on English: pieces
+of a second SentencePiece model appended, as the Llama models for Chinese have it. Time and memory are those of the whole
+program scripts/tokenizer.py; speeds count processor time, medians of alternating rounds.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "scripts"), str(PROJECT / "tests"), str(Path(__file__).parent)]
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import polars as pl  # noqa: E402
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer, sentencepiece_model_pb2  # noqa: E402
+from tokenizers import AddedToken, Tokenizer, models, trainers  # noqa: E402
+
+from bench_corpus import megabytes, processor  # noqa: E402
+from chinese_text import modern_documents  # noqa: E402
+from lib.base_vocabulary import base_vocabulary  # noqa: E402
+from lib.cleaning import clean  # noqa: E402
+from lib.continued_bpe import Extension, Goal, Merge, extend, learn  # noqa: E402
+from lib.manifest import write_json  # noqa: E402
+from lib.run_counts import RunCounter  # noqa: E402
+from lib.settings.corpus import CleaningSettings  # noqa: E402
+from lib.token_traits import TokenTraits  # noqa: E402
+from lib.tokenizer_model import read_tokenizer_model  # noqa: E402
+
+SIZES = (1000, 2000, 4000, 8000, 16000)
+MEASURED = 8000  # new tokens where time, memory and speed are measured
+ROUNDS = 5
+SPEED_MEGABYTES = 2.0
+ENGLISH = PROJECT / "resources" / "demo" / "control_en.txt"
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", type=Path, required=True, help="Python of the environment that has the texts")
+    parser.add_argument("--base-model", type=Path, default=PROJECT / "results" / "base_model")
+    parser.add_argument("--output", type=Path, default=PROJECT / "results" / "benchmarks" / "tokenizer.json")
+    args = parser.parse_args()
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    # Not resolved: the Python of an environment is a link to one that knows nothing of it.
+    site = subprocess.run([args.peer.absolute(), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    train, held_out = split(cleaned(modern_documents(Path(site))))
+    text = {"train": megabytes(train), "held_out": megabytes(held_out)}
+    print(f"{text['train']:.1f} MB to learn from, {text['held_out']:.2f} MB held out", flush=True)
+
+    base = Tokenizer.from_file(str(args.base_model / "tokenizer.json"))
+    extended: dict[int, Tokenizer] = {}
+    with tempfile.TemporaryDirectory() as name:
+        rows = [
+            *compare_byte_level(base, train, held_out, extended),
+            *compare_sentencepiece(train, held_out, Path(name)),
+        ]
+        cost = program_cost(args.base_model, train, held_out, Path(name))
+    speeds = compare_speed(base, extended[MEASURED], train)
+    result = {
+        "machine": {"cpu": processor(), "cores": os.cpu_count()},
+        "megabytes": text,
+        "characters_per_token": rows,
+        "used": used(base, extended[MEASURED], train),
+        "program": cost,
+        "encoding_megabytes_per_second": speeds,
+    }
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(args.output, result)
+    print(json.dumps(result | {"characters_per_token": "above"}, ensure_ascii=False, indent=1), flush=True)
+
+
+def cleaned(texts: Sequence[str]) -> list[str]:
+    frame = pl.DataFrame({"id": [str(number) for number in range(len(texts))], "text": texts})
+    return list(clean(frame, CleaningSettings()).kept["text"])
+
+
+def split(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is learned from, and a twentieth that is not."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    for text in texts:
+        parts[blake2b(text.encode(), digest_size=8).digest()[0] % 20 == 0].append(text)
+    return parts
+
+
+def compare_byte_level(
+    base: Tokenizer, train: Sequence[str], held_out: Sequence[str], extended: dict[int, Tokenizer]
+) -> Iterator[Row]:
+    """One row for each size; the extended tokenizers go into `extended`."""
+    other = separate(base, train)
+    reached = characters_per_token(base, held_out)
+    for size in SIZES:
+        extended[size] = continued(base, train, size)
+        ways = {
+            "ours": extended[size],
+            "merges appended": appended(base, other, size),
+            "add_tokens": with_added(base, words(base, extended[size])),
+        }
+        yield show(
+            {"base": "byte-level", "new_tokens": size, "without": reached}
+            | {name: characters_per_token(tokenizer, held_out) for name, tokenizer in ways.items()}
+        )
+
+
+def compare_sentencepiece(train: Sequence[str], held_out: Sequence[str], work: Path) -> Iterator[Row]:
+    train_sentencepiece([ENGLISH.read_text(encoding="utf-8")], work / "tokenizer.model", 500)
+    base = read_tokenizer_model(work / "tokenizer.model", 1024).backend_tokenizer
+    for size in SIZES:
+        yield show(
+            {
+                "base": "SentencePiece",
+                "new_tokens": size,
+                "without": characters_per_token(base, held_out),
+                "ours": characters_per_token(continued(base, train, size), held_out),
+                "pieces merged": merged_pieces(work / "tokenizer.model", train, held_out, size),
+            }
+        )
+
+
+def show(row: Row) -> Row:
+    print(
+        "  ".join(f"{key} {value:.4f}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items())
+    )
+    return row
+
+
+def continued(tokenizer: Tokenizer, train: Sequence[str], size: int) -> Tokenizer:
+    base = base_vocabulary(tokenizer)
+    traits = TokenTraits(base, keep_latin=True)
+    counter = RunCounter(base, traits)
+    for start in range(0, len(train), 500):
+        counter.add(train[start : start + 500])
+    totals = {"characters": counter.characters, "tokens": counter.tokens}
+    extension = learn(base, traits, counter.counts(), Goal(size), **totals)
+    assert len(extension.tokens) == size
+    return extend(tokenizer, extension)
+
+
+def separate(base: Tokenizer, train: Sequence[str]) -> Tokenizer:
+    """A vocabulary of its own for the text, with the base's pre-tokenizer."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = base.pre_tokenizer
+    alphabet = sorted(token for token in base.get_vocab() if len(token) == 1)
+    trainer = trainers.BpeTrainer(vocab_size=2 * SIZES[-1], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(train, trainer)
+    return tokenizer
+
+
+def appended(base: Tokenizer, other: Tokenizer, size: int) -> Tokenizer:
+    """`base` with the first merges of `other` that make `size` new tokens."""
+    known = set(base.get_vocab())
+    merges = [Merge(*pair) for pair in json.loads(other.to_str())["model"]["merges"]]
+    there = {tuple(pair) for pair in json.loads(base.to_str())["model"]["merges"]}
+    new: dict[str, None] = {}
+    taken: list[Merge] = []
+    for merge in merges:
+        if merge.token not in known and merge.token not in new:
+            if len(new) == size:
+                break
+            new[merge.token] = None
+        if (merge.left, merge.right) not in there:
+            taken.append(merge)
+    return extend(base, Extension(list(new), taken))
+
+
+def words(base: Tokenizer, extended: Tokenizer) -> list[str]:
+    """The new tokens of `extended` that are text, not parts of a character."""
+    known = base.get_vocab()
+    texts = [extended.decode([number]) for token, number in extended.get_vocab().items() if token not in known]
+    return sorted(text for text in texts if "\N{REPLACEMENT CHARACTER}" not in text)
+
+
+def with_added(base: Tokenizer, added: Sequence[str]) -> Tokenizer:
+    tokenizer = Tokenizer.from_str(base.to_str())
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in added])
+    return tokenizer
+
+
+def train_sentencepiece(texts: Sequence[str], path: Path, vocabulary: int, coverage: float = 0.9995) -> None:
+    with path.open("wb") as content:
+        SentencePieceTrainer.train(
+            sentence_iterator=(line for text in texts for line in text.splitlines() if line),
+            model_writer=content,
+            vocab_size=vocabulary,
+            model_type="bpe",
+            byte_fallback=True,
+            character_coverage=coverage,
+            split_digits=True,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=False,
+            max_sentence_length=100_000,
+            minloglevel=2,
+        )
+
+
+def merged_pieces(base: Path, train: Sequence[str], held_out: Sequence[str], size: int) -> float:
+    """Characters per token when `size` pieces learned separately stand behind those of `base`, with score 0."""
+    proto: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
+    proto.ParseFromString(base.read_bytes())
+    known = {piece.piece for piece in proto.pieces}
+    other = learned_pieces(base.with_name(f"{size}.model"), train, size + len(known))
+    new = [piece for piece in other if piece not in known][:size]
+    for piece in new:
+        proto.pieces.add(piece=piece, score=0.0)
+    tokenizer = SentencePieceProcessor(model_proto=proto.SerializeToString())
+    return sum(map(len, held_out)) / sum(len(tokenizer.encode(text)) for text in held_out)
+
+
+def learned_pieces(path: Path, train: Sequence[str], vocabulary: int) -> list[str]:
+    """Pieces of a SentencePiece model with as many of the text's characters as the vocabulary has room for."""
+    for coverage in (0.9995, 0.995, 0.98, 0.95, 0.9):
+        try:
+            train_sentencepiece(train, path, vocabulary, coverage)
+            break
+        except RuntimeError:  # more characters than pieces
+            continue
+    proto: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
+    proto.ParseFromString(path.read_bytes())
+    return [piece.piece for piece in proto.pieces if piece.type == 1]
+
+
+def characters_per_token(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+    tokens = sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False))
+    return sum(map(len, texts)) / tokens
+
+
+def used(base: Tokenizer, extended: Tokenizer, texts: Sequence[str]) -> Mapping[str, int]:
+    """How many of the new tokens the text that they were learned from uses."""
+    found = {number for encoding in extended.encode_batch(texts) for number in encoding.ids}
+    first = max(base.get_vocab().values()) + 1
+    return {"new_tokens": extended.get_vocab_size() - base.get_vocab_size(), "used": sum(n >= first for n in found)}
+
+
+def program_cost(base_model: Path, train: Sequence[str], held_out: Sequence[str], work: Path) -> Mapping[str, float]:
+    """What scripts/tokenizer.py takes for `MEASURED` tokens, start and report included."""
+    corpus = work / "corpus"
+    shards = {"train": train, "validation": held_out}
+    for split_name, texts in shards.items():
+        path = corpus / split_name / "text" / "0000.parquet"
+        path.parent.mkdir(parents=True)
+        pl.DataFrame({"text": texts}).write_parquet(path, row_group_size=2000)
+    facts = {name: [f"{name}/text/0000.parquet"] for name in shards}
+    write_json(corpus / "manifest.json", {"facts": facts})
+    program = [sys.executable, PROJECT / "scripts" / "tokenizer.py", "--settings", f'{{"new_tokens": {MEASURED}}}']
+    where = ["--base-model", base_model / "manifest.json", "--corpus", corpus / "manifest.json"]
+    command = [*program, *where, "--output", work / "tokenizer" / "manifest.json"]
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "true"}
+    start = time.perf_counter()
+    process = subprocess.Popen(list(map(str, command)), env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit("scripts/tokenizer.py failed")
+    return {
+        "seconds": round(time.perf_counter() - start, 1),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "megabytes": round(usage.ru_maxrss / 1024),
+    }
+
+
+def compare_speed(base: Tokenizer, extended: Tokenizer, train: Sequence[str]) -> Mapping[str, float]:
+    """MB of text per second of processor time; tokenizers are made afresh for each round, so that no cache helps."""
+    some = train[:: max(1, round(megabytes(train) / SPEED_MEGABYTES))]
+    ways: dict[str, Callable[[], Tokenizer]] = {
+        "base": lambda: Tokenizer.from_str(base.to_str()),
+        "ours": lambda: Tokenizer.from_str(extended.to_str()),
+        "add_tokens": lambda: with_added(base, words(base, extended)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, make in ways.items():
+            tokenizer = make()
+            start = time.process_time()
+            tokenizer.encode_batch_fast(some, add_special_tokens=False)
+            seconds[name].append(time.process_time() - start)
+    return {name: round(megabytes(some) / median(values), 2) for name, values in seconds.items()}
+
+
+if __name__ == "__main__":
+    main()
