@@ -1,8 +1,14 @@
 """Continued BPE: base text untouched, every token reachable, exact round trips, for every kind of base."""
 
 import json
+import os
 import random
+import subprocess
+import sys
+import sysconfig
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from lib.continued_bpe import Goal, constituents, extend
+from lib.personal_data import KINDS as KINDS_OF_DATA
 from lib.token_hygiene import is_latin
 from tokenizers_to_extend import CHINESE, ENGLISH, KINDS, byte_level, learn_from, sentencepiece_legacy
 
@@ -80,6 +87,18 @@ def test_latin_text_is_segmented_as_before(base: Tokenizer, extended: Tokenizer,
     assert tokens_of(extended, text) == tokens_of(base, text)
 
 
+def test_a_megabyte_of_the_base_language_is_segmented_as_before(base: Tokenizer, extended: Tokenizer) -> None:
+    """Python's own library: prose, code, every kind of blank and sign."""
+    size = 0
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        text = "".join(filter(is_latin, path.read_text(encoding="utf-8")))
+        assert tokens_of(extended, text) == tokens_of(base, text), path
+        size += len(text.encode())
+        if size > 1_000_000:
+            return
+    pytest.fail(f"only {size} bytes of text")
+
+
 @given(ANY_TEXT)
 @settings(max_examples=400, deadline=None)
 def test_round_trip(base: Tokenizer, extended: Tokenizer, text: str) -> None:
@@ -90,6 +109,41 @@ def test_same_extension_whatever_the_order_of_the_text(base: Tokenizer) -> None:
     shuffled = CHINESE.copy()
     random.Random(0).shuffle(shuffled)
     assert learn_from(base, CHINESE, 40) == learn_from(base, shuffled, 40)
+
+
+def test_same_extension_whatever_the_number_of_threads(tmp_path: Path) -> None:
+    program = tmp_path / "learn.py"
+    program.write_text(
+        "from tokenizers_to_extend import CHINESE, byte_level, learn_from\n"
+        "print(learn_from(byte_level(), CHINESE * 20, 60))\n"
+    )
+    path = os.pathsep.join(sys.path)
+    said = {
+        subprocess.run(
+            [sys.executable, program],
+            env=os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": seed, "TOKENIZERS_PARALLELISM": parallel},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed, parallel in (("1", "true"), ("2", "false"))
+    }
+    assert len(said) == 1
+
+
+def test_size_of_the_vocabulary_as_a_multiple(base: Tokenizer) -> None:
+    goal = Goal(21, multiple=16, size_before=base.get_vocab_size())
+    for stop in ({}, {"characters_per_token": 0.5}, {"least_gain": 20.0}):
+        extended = extend(base, learn_from(base, CHINESE, replace(goal, **stop)))
+        assert extended.get_vocab_size() % 16 == 0
+        assert extended.get_vocab_size() > base.get_vocab_size()
+
+
+def test_no_new_token_holds_a_placeholder_of_private_data(base: Tokenizer) -> None:
+    text = [f"请写信到{placeholder}刘备收。" for placeholder in (kind.placeholder for kind in KINDS_OF_DATA)] * 9
+    extended = extend(base, learn_from(base, text, 60))
+    for number in new_tokens(base, extended):
+        assert not set("[]_EMAILPHONE") & set(extended.decode([number]))
 
 
 def test_constituents_spell_the_new_token(base: Tokenizer, extended: Tokenizer) -> None:
