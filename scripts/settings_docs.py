@@ -25,7 +25,7 @@ OTHER_TYPES = {
     "list[str]": "list of texts",
     "list[int]": "list of whole numbers",
     "str | list[str]": "text or list of texts",
-    "int | auto": "whole number or auto",
+    "typing.Union[int, auto]": "whole number or auto",
 }
 END = "<!-- written by scripts/settings_docs.py: end -->"
 
