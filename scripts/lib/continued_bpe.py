@@ -92,6 +92,8 @@ def extend(tokenizer: Tokenizer, extension: Extension) -> Tokenizer:
     description = json.loads(tokenizer.to_str())
     model = description["model"]
     first = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+    # When it is read, an added token that the model lacks gets the next free id, whatever its own was.
+    model["vocab"] |= {token["content"]: token["id"] for token in description["added_tokens"]}
     model["vocab"] |= {token: first + number for number, token in enumerate(extension.tokens)}
     model["merges"] += [[merge.left, merge.right] for merge in extension.merges]
     return Tokenizer.from_str(json.dumps(description))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from lib.continued_bpe import Goal, constituents, extend
 from lib.personal_data import KINDS as KINDS_OF_DATA
@@ -79,6 +79,18 @@ def test_no_new_token_holds_what_it_should_not(base: Tokenizer, extended: Tokeni
 
 def test_base_ids_keep_their_meaning(base: Tokenizer, extended: Tokenizer) -> None:
     assert base.get_vocab().items() <= extended.get_vocab().items()
+
+
+def test_added_tokens_outside_of_the_model_keep_their_ids(base: Tokenizer) -> None:
+    """As the special tokens of Qwen."""
+    base = Tokenizer.from_str(base.to_str())
+    base.add_special_tokens([AddedToken("<|new|>", special=True, normalized=False)])
+    base.add_tokens([AddedToken("GPT-4", normalized=False)])
+    extended = Tokenizer.from_str(extend(base, learn_from(base, CHINESE, 30)).to_str())
+    assert base.get_vocab().items() <= extended.get_vocab().items()
+    assert sorted(extended.get_vocab().values()) == list(range(base.get_vocab_size() + 30))
+    text = "GPT-4<|new|>GPT-5 <|ne"
+    assert extended.encode(text).ids == base.encode(text).ids
 
 
 @given(LATIN)
