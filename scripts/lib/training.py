@@ -37,6 +37,7 @@ from lib.trainer import StageTrainer
 LENGTH_KEYS = {"pretrain": "block_size", "sft": "max_length"}
 PACKAGES = ["torch", "transformers", "peft", "accelerate", "bitsandbytes"]
 TRAINED_FILES = ("*.safetensors", "*.safetensors.index.json", "*config.json")
+REPORTERS = {"tensorboard": "tensorboardX"}  # packages of another name
 LOG_COLUMNS = ["step", "loss", "eval_loss", "learning_rate", "grad_norm"]
 
 
@@ -280,9 +281,10 @@ def require_examples(data: datasets.Dataset, what: str, remedy: str) -> None:
 
 
 def _require_reporters(run: Run) -> None:
-    for package in run.settings.report_to:
+    for reporter in run.settings.report_to:
+        package = REPORTERS.get(reporter, reporter)
         if find_spec(package) is None:
             raise UserError(
-                f"settings: {run.stage}.report_to names {package}, which is not installed; "
+                f"settings: {run.stage}.report_to names {reporter}, but {package} is not installed; "
                 f"run pip install {package}, or take it out"
             )

@@ -88,7 +88,7 @@ class LoopSettings(StageSettings):
     max_minutes: float | None = Field(default=None, gt=0)
     """Save and stop after this many minutes; the next run goes on from there."""
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(default_factory=list)
-    """Where curves are sent besides `trainer_log.tsv`; the packages named must be installed."""
+    """Where curves go besides `trainer_log.tsv`: TensorBoard files in `logs/tensorboard`; others need a package."""
 
 
 class TrainingSettings(AdapterSettings, PrecisionSettings, OptimizationSettings, LoopSettings):
