@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 
-.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training
+.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-extension
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
 	@echo "make bench-tokenizer  measure continued BPE against other ways to extend a vocabulary"
 	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
+	@echo "make bench-extension  measure quality with and without new tokens at equal time"
 	@echo "make clean    remove results, logs, checkpoints; keep the environment"
 
 run: $(VENV)/.installed
@@ -58,6 +59,10 @@ bench-tokenizer: $(VENV)/.installed $(PEERS)/.installed
 bench-training: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/snakemake --cores all --quiet all -- results/base_model/manifest.json
 	@$(BIN)/python tests/benchmarks/bench_training.py --peer $(PEERS)/bin/python
+
+bench-extension: $(VENV)/.installed
+	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/tokenizer/sweep.tsv
+	@OMP_NUM_THREADS=2 $(BIN)/python tests/benchmarks/bench_extension.py
 
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
