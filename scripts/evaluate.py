@@ -37,9 +37,10 @@ from lib.models import (
     quiet_libraries,
 )
 from lib.outputs import new_file
-from lib.scoring import Piece, Score, TokenSequence, checksum, negative_log_likelihoods, total, windows
+from lib.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings
+from lib.windows import Piece, checksum, windows
 
 REPORT_EVERY = 20  # sequences between two lines of progress
 

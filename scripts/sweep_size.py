@@ -34,12 +34,13 @@ from lib.models import (
     quiet_libraries,
 )
 from lib.outputs import new_file
-from lib.scoring import Piece, Score, TokenSequence, checksum, negative_log_likelihoods, total, windows
+from lib.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings
 from lib.settings.pretrain import PretrainSettings
 from lib.settings.sweep import BriefTrainingSettings
 from lib.settings.tokenizer import InitializationSettings
+from lib.windows import Piece, checksum, windows
 
 PIECE_CHARACTERS = 2_048  # of training text
 CHARACTERS_PER_TOKEN = 8  # more than any vocabulary here reaches: so much text is enough

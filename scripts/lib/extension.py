@@ -14,8 +14,8 @@ from lib.input_rows import fit_input_rows
 from lib.models import Precision
 from lib.output_rows import fit_output_rows, read_positions, shares_of_first
 from lib.replaced_text import ReplacedText, replaced_texts
-from lib.scoring import checksum, windows
 from lib.settings.tokenizer import InitializationSettings
+from lib.windows import checksum, windows
 
 PIECE_CHARACTERS = 256
 REPORT_STEPS = 20

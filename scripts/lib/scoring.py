@@ -4,8 +4,6 @@ Loss per token depends on how long the tokens are. Here the negative log-likelih
 divided by the text's characters (or UTF-8 bytes), so that every model is measured in the same unit on the same text.
 """
 
-import hashlib
-import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,18 +14,9 @@ from transformers import PreTrainedModel
 
 from lib.models import Precision, arithmetic
 
-SHORTEST_TAIL = 50  # characters; what is left of a document at its end is not scored when it is shorter than this
 LOGIT_BYTES = 256 * 2**20  # most memory for scores over the vocabulary at once, counted in fp32
 BATCH_TOKENS = 4_096  # most tokens in one forward pass, padding included
 LABEL_IGNORED = -100  # what PyTorch's cross entropy skips
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of held-out text that is scored by itself."""
-
-    source: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -79,76 +68,6 @@ class Score:
 def total(scores: Iterable[Score]) -> Score:
     """Sum of `scores`."""
     return sum(scores, Score())
-
-
-def cut(text: str, characters: int) -> list[str]:
-    """`text` in pieces of at most `characters` characters, after the last paragraph end in a piece's second half.
-
-    The pieces joined are the text, but for a last one of fewer than `SHORTEST_TAIL` characters behind others.
-    """
-    pieces: list[str] = []
-    start = 0
-    while start < len(text):
-        end = start + characters
-        if end < len(text):
-            end = text.rfind("\n", start + characters // 2, end) + 1 or end
-        pieces.append(text[start:end])
-        start = end
-    if len(pieces) > 1 and len(pieces[-1]) < SHORTEST_TAIL:
-        pieces.pop()
-    return [piece for piece in pieces if piece.strip()]
-
-
-def windows(texts: Iterable[tuple[str, str]], characters: int, max_characters: int) -> list[Piece]:
-    """Pieces of the held-out `texts` ((source, text) pairs) that hold at most `max_characters` characters together.
-
-    Every source gives the same share (at least one piece), or all that it has when that is less. A source's pieces
-    are those whose checksum is lowest, so they come from all over it, and neither the order of the documents nor the
-    number of shards changes them. Memory is bounded by `max_characters` for each source.
-    """
-    kept: dict[str, LowestChecksums] = {}
-    for source, text in texts:
-        sample = kept.setdefault(source, LowestChecksums(max_characters))
-        for piece in cut(text, characters):
-            sample.add(piece)
-    pieces: list[Piece] = []
-    left = max_characters
-    # The sources with the least text come first, so that what they cannot give falls to the others.
-    for number, (source, sample) in enumerate(sorted(kept.items(), key=lambda item: (item[1].weight, item[0]))):
-        chosen = sample.up_to(left // (len(kept) - number))
-        left -= sum(map(len, chosen))
-        pieces += (Piece(source, text) for text in chosen)
-    return pieces
-
-
-class LowestChecksums:
-    """The texts with the lowest checksums among those added, as many as `limit` characters hold (and one more)."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.weight = 0
-        self._heap: list[tuple[int, str]] = []  # (negative checksum, text): the highest checksum on top
-
-    def add(self, text: str) -> None:
-        heapq.heappush(self._heap, (-checksum(text), text))
-        self.weight += len(text)
-        while self.weight - len(self._heap[0][1]) >= self.limit:
-            self.weight -= len(heapq.heappop(self._heap)[1])
-
-    def up_to(self, characters: int) -> list[str]:
-        """The texts in the order of their checksums, each that still fits into `characters`; at least one."""
-        chosen: list[str] = []
-        used = 0
-        for _, text in sorted(self._heap, reverse=True):
-            if not chosen or used + len(text) <= characters:
-                chosen.append(text)
-                used += len(text)
-        return chosen
-
-
-def checksum(text: str) -> int:
-    """A number that looks random but is the same for the same text everywhere."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 def negative_log_likelihoods(
