@@ -47,6 +47,14 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 
+# What training asks of SLURM, all nodes together. On each node one task starts the processes; on several, the program
+# starts these tasks by itself, which `mpi` says. Without GPUs a task is what processors are counted by.
+TRAINING_NODES = {"gpu": SETTINGS.gpu * SETTINGS.nodes, "nodes": SETTINGS.nodes}
+if SETTINGS.nodes > 1:
+    TRAINING_NODES |= {"mpi": "srun", "tasks": SETTINGS.nodes, "tasks_per_gpu": 0}
+else:
+    TRAINING_NODES |= {"tasks": 0 if SETTINGS.gpu else 1}
+
 SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 
 

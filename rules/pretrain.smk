@@ -91,10 +91,7 @@ rule pretrain:
         "../envs/training.yaml"
     threads: 8
     resources:
-        # All nodes together; on each, one task starts the processes.
-        gpu=SETTINGS.gpu * SETTINGS.nodes,
-        nodes=SETTINGS.nodes,
-        tasks=0 if SETTINGS.gpu else SETTINGS.nodes,
+        **TRAINING_NODES,
         mem_mb=megabytes(8000 * SETTINGS.processes_per_node),
         runtime=minutes(720),
     params:

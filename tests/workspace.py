@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".snakemake", "results", "logs", "benchmarks", "work", "__pycache__", ".*_cache", ".hypothesis"
 )
-TIME_LIMIT = 600  # seconds for one call of Snakemake; nothing here comes near
+TIME_LIMIT = 1_500  # seconds for one call of Snakemake; nothing here comes near
 
 SETTINGS: dict[str, Any] = {
     "base_model": {"uri": "data/model"},

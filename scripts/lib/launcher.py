@@ -40,11 +40,12 @@ def spread(processes: int, nodes: int) -> None:
 
 def _on_every_node(nodes: int) -> int:
     """Start this program once on each node of the SLURM job; the status of the worst."""
-    given = int(os.environ.get("SLURM_JOB_NUM_NODES", "0"))
+    job = int(os.environ.get("SLURM_JOB_ID", "0"))
+    # Snakemake keeps the number of nodes from what it starts; srun says then that it has too few of them.
+    given = int(os.environ.get("SLURM_JOB_NUM_NODES", nodes)) if job else 0
     if given < nodes:
-        where = f"this SLURM job has {given}" if given else "this is no SLURM job"
+        where = f"this SLURM job has {given}" if job else "this is no SLURM job"
         raise UserError(f"settings: nodes is {nodes}, but {where}; use profiles/slurm, or set nodes to 1")
-    job = int(os.environ["SLURM_JOB_ID"])
     command = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--overlap"]
     command += ["--kill-on-bad-exit=1", "--export=ALL", "--cpu-bind=none"]
     if threads := os.environ.get("OMP_NUM_THREADS"):

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A SLURM of one node on this machine: munge, controller and node daemon, set up and waited for until jobs can run.
+# A SLURM of two nodes, both this machine: munge, controller and node daemons, set up and waited for until jobs can run.
 # Needs root and Debian's packages slurm-wlm and munge; takes over /etc/slurm. Run it again after a restart.
 set -euo pipefail
 
 wait_seconds=60
 state=/var/lib/slurm-test
 host=$(hostname -s)
+nodes=(test1 test2)
 cpus=$(nproc)
 megabytes=$(($(awk '/^MemTotal:/ {print $2}' /proc/meminfo) / 1024))
 # What a container may use can be less than what the machine has.
@@ -29,9 +30,9 @@ wait_until() {
 
 authenticates() { timeout 10 munge --no-input | timeout 10 unmunge; }
 answers() { timeout 10 scontrol ping | grep -q UP; }
-is_idle() { [[ $(timeout 10 sinfo --noheader --nodes "$host" --format %T) == idle ]]; }
+are_idle() { [[ $(timeout 10 sinfo --noheader --Node --format %T) == $'idle\nidle' ]]; }
 
-mkdir -p /etc/slurm "$state"/{controller,node}
+mkdir -p /etc/slurm "$state/controller" "${nodes[@]/#/$state/}"
 cat >/etc/slurm/slurm.conf <<CONF
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
@@ -47,15 +48,17 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_interval=5
 ReturnToService=2
 SlurmdTimeout=300
+# Each node claims all of the machine, so that a job on both has what a job on one has.
+SlurmdParameters=config_overrides
 MpiDefault=none
 StateSaveLocation=$state/controller
-SlurmdSpoolDir=$state/node
+SlurmdSpoolDir=$state/%n
 SlurmctldLogFile=$state/slurmctld.log
-SlurmdLogFile=$state/slurmd.log
+SlurmdLogFile=$state/%n.log
 SlurmctldPidFile=$state/slurmctld.pid
-SlurmdPidFile=$state/slurmd.pid
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$megabytes State=UNKNOWN
-PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
+SlurmdPidFile=$state/%n.pid
+NodeName=test[1-2] NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=$cpus RealMemory=$megabytes State=UNKNOWN
+PartitionName=test Nodes=test[1-2] Default=YES MaxTime=INFINITE State=UP
 CONF
 # Nothing above uses it, but a node wants one that it can load, and this one looks for no cgroups until it is used.
 printf 'CgroupPlugin=cgroup/v1\n' >/etc/slurm/cgroup.conf
@@ -77,8 +80,10 @@ if ! answers; then
     slurmctld >>"$state/start.log" 2>&1 </dev/null || true # the wait below says what is wrong
 fi
 wait_until "answer from slurmctld" answers
-if [[ ! -s $state/slurmd.pid ]] || ! kill -0 "$(<"$state/slurmd.pid")" 2>/dev/null; then
-    slurmd >>"$state/start.log" 2>&1 </dev/null || true
-fi
-wait_until "idle node" is_idle
+for node in "${nodes[@]}"; do
+    if [[ ! -s $state/$node.pid ]] || ! kill -0 "$(<"$state/$node.pid")" 2>/dev/null; then
+        slurmd -N "$node" >>"$state/start.log" 2>&1 </dev/null || true
+    fi
+done
+wait_until "two idle nodes" are_idle
 sinfo

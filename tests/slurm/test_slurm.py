@@ -1,17 +1,25 @@
 """The whole pipeline as jobs of a real SLURM, through the profile that users get."""
 
+import json
 import re
 import subprocess
 import sys
+import time
+from itertools import pairwise
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from workspace import Finished, Workspace, make_workspace
+from workspace import Finished, Workspace, make_workspace, quiet_environment
 
-# Of this test's node alone: it keeps no accounts, has few processors, and nobody waits in its queue.
+# Of this test's nodes alone: they keep no accounts, have few processors, and nobody waits in their queue.
 OPTIONS = ["--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs"]
 OPTIONS += ["--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"]
-OPTIONS += ["--latency-wait", "10", "--set-threads", "evaluate=1", "pretrain=2", "sft=2"]
+OPTIONS += ["--latency-wait", "10", "--set-threads", "evaluate=1", "extended_model=2", "pretrain=2", "sft=2"]
+COMMAND = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *OPTIONS]
+ADAPTER = "results/pretrain_lora/manifest.json"
+WAIT = 600  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +32,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def run(workspace: Workspace) -> Finished:
-    profile = ("--workflow-profile", "profiles/slurm")
-    return workspace.run(sys.executable, "-m", "snakemake", *profile, *OPTIONS, "--", "results/sft_model")
+    return workspace.run(*COMMAND, "--", "results/sft_model")
 
 
-def test_a_node_is_up() -> None:
-    nodes = subprocess.run(["sinfo", "--noheader", "--format", "%T"], capture_output=True, text=True, check=True)
-    assert re.search(r"^(idle|mixed|allocated)$", nodes.stdout, re.MULTILINE), nodes.stdout
+def test_two_nodes_are_up() -> None:
+    nodes = subprocess.run(
+        ["sinfo", "--noheader", "--Node", "--format", "%T"], capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"((idle|mixed|allocated)\n){2}", nodes.stdout), nodes.stdout
 
 
 def test_every_job_runs_on_the_cluster(workspace: Workspace, run: Finished) -> None:
@@ -50,3 +59,44 @@ def test_training_gets_the_processors_that_it_asked_for(workspace: Workspace, ru
 def test_afterwards_nothing_is_left_to_do_on_this_machine(workspace: Workspace, run: Finished) -> None:
     assert run.status == 0, run.output
     assert "Nothing to be done" in workspace.make("results/sft_model")
+
+
+def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Workspace) -> None:
+    workspace.make("results/extended_model/manifest.json", "results/pretrain_data/manifest.json")
+    config = workspace.root / "config" / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "nodes: 2\n", encoding="utf-8")
+    workspace.configure(pretrain={"max_steps": 400, "learning_rate": 0.003, "precision": "fp32"})
+    process = subprocess.Popen(
+        [*COMMAND, "--", ADAPTER],
+        cwd=workspace.root,
+        env=quiet_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    limit = time.monotonic() + WAIT
+    while not list(workspace.root.glob("work/pretrain/*/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    job = subprocess.run(["squeue", "--noheader", "--format", "%i %D"], capture_output=True, text=True, check=True)
+    number, nodes = job.stdout.split()
+    assert nodes == "2"
+    subprocess.run(["scancel", number], check=True)
+    output, _ = process.communicate(timeout=WAIT)
+    assert process.returncode == 0, output
+    assert "Trying to restart job" in output
+    assert "pretrain: going on from" in (workspace.root / "logs" / "pretrain.log").read_text(encoding="utf-8")
+    manifest = json.loads((workspace.root / ADAPTER).read_text(encoding="utf-8"))
+    assert manifest["facts"]["processes"] == 2
+
+    words = workspace.command("pretrain", ADAPTER)
+    settings = json.dumps(json.loads(dict(pairwise(words))["--settings"]) | {"gradient_accumulation": 2})
+    other = {"--settings": settings, "--nodes": "1", "--output": "alone/manifest.json"}
+    alone = workspace.run(*(other.get(before, word) for before, word in zip(["", *words], words, strict=False)))
+    assert alone.status == 0, alone.output
+    curves = [
+        pd.read_csv(workspace.root / path, sep="\t")["eval_loss"]
+        for path in ("alone/trainer_log.tsv", "results/pretrain_lora/trainer_log.tsv")
+    ]
+    np.testing.assert_allclose(*curves, atol=1e-3)
