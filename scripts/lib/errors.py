@@ -47,6 +47,7 @@ def _report(text: str, is_user_error: bool) -> None:
     if ERROR_FILE not in os.environ:
         print(text, file=sys.stderr)
         return
-    details = {"text": text, USER_ERROR: is_user_error, "timestamp": str(int(time.time()))}
+    now = time.time_ns()
+    details = {"text": text, USER_ERROR: is_user_error, "nanoseconds": now, "timestamp": str(now // 10**9)}
     record = {"message": {"message": text, "extraInfo": details}}
     Path(os.environ[ERROR_FILE]).write_text(json.dumps(record), encoding="utf-8")

@@ -24,6 +24,7 @@ from lib.errors import USER_ERROR, UserError
 STARTED = "TORCHELASTIC_RUN_ID"  # in the environment of what the agent starts
 RENDEZVOUS = "TRAINING_RENDEZVOUS"  # where the agents of several nodes meet, in the environment of what srun starts
 STOPPED = 75  # EX_TEMPFAIL: not finished, but nothing is wrong; run again to go on
+LOSSES = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # gloo's words
 SECONDS_TO_END = 60  # for the others after one has failed; whoever stops in good order has saved before
 
 
@@ -88,13 +89,14 @@ def _on_this_node(processes: int, nodes: int) -> int:
 
 
 def _status(failures: list[ProcessFailure]) -> int:
-    """Exit status for the failures of processes; prints what the first one of them left to be said."""
+    """Exit status for the failures of processes; prints what the one that is the cause left to be said."""
     if any(failure.exitcode == STOPPED for failure in failures):
         return STOPPED
-    # When one process fails, the others lose their connection to it and fail, too: its own words come first.
     failure = min(failures, key=_how_far_from_the_cause)
     if details := _details(failure):
-        print(details["text"], file=sys.stderr, flush=True)
+        elsewhere = RENDEZVOUS in os.environ and any(loss in details["text"] for loss in LOSSES)
+        text = "error: a process of another node has ended; see what it says" if elsewhere else details["text"]
+        print(text, file=sys.stderr, flush=True)
         return 1  # whatever ended it after it had said so
     if failure.exitcode > 0:
         return failure.exitcode
@@ -102,9 +104,15 @@ def _status(failures: list[ProcessFailure]) -> int:
     return 128 - failure.exitcode
 
 
-def _how_far_from_the_cause(failure: ProcessFailure) -> tuple[bool, bool, int]:
-    """The lower, the likelier is this failure the one that made the others fail."""
-    return not _details(failure).get(USER_ERROR), failure.exitcode > 0, failure.timestamp
+def _how_far_from_the_cause(failure: ProcessFailure) -> tuple[bool, bool, bool, int]:
+    """The lower, the likelier is this failure the one that made the others fail.
+
+    When one process fails, the others lose their connection to it and say so, or are ended by the agent (SIGTERM) or by
+    NCCL (SIGABRT). So what the user did wrong comes first, then who was killed without a word, then who spoke first.
+    """
+    details = _details(failure)
+    was_killed = not details and failure.exitcode < 0 and -failure.exitcode not in (signal.SIGTERM, signal.SIGABRT)
+    return not details.get(USER_ERROR), not was_killed, not details, int(details.get("nanoseconds", 0))
 
 
 def _details(failure: ProcessFailure) -> dict[str, str]:
