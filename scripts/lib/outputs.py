@@ -11,6 +11,8 @@ from pathlib import Path
 from lib.errors import UserError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# torch.save keeps the reason to itself: a write failed, the file is shorter than it counted, its stream is broken.
+_TORCH_CANNOT_WRITE = re.compile(r"PytorchStreamWriter failed|unexpected pos \d+ vs \d+|iostream error")
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def no_room(error: Exception, target: Path) -> UserError | None:
     number = error.errno if isinstance(error, OSError) else None
     if number is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
         number = int(found[1])
-    if number is None and "PytorchStreamWriter failed" in str(error):  # torch.save keeps the reason to itself
+    if number is None and isinstance(error, RuntimeError) and _TORCH_CANNOT_WRITE.search(str(error)):
         number = errno.ENOSPC
     if number not in _NO_ROOM:
         return None
