@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,17 +114,25 @@ class Workspace:
 
     def command(self, rule: str, *arguments: str) -> list[str]:
         """The command line of a rule's program, without the shell around it."""
-        output = self.make("-n", "-p", "--forcerun", rule, *arguments)
-        line = re.search(rf"^Shell command: .*?(python \S*/{rule}\.py .*) 2>&1 \| tee", output, re.MULTILINE)
-        assert line, output
-        return [sys.executable, *shlex.split(line[1])[1:]]
+        return self.commands(rule, targets=arguments)[rule]
+
+    def commands(self, *rules: str, targets: Sequence[str] = ()) -> dict[str, list[str]]:
+        """The command lines of several rules' programs, by rule."""
+        output = self.make("-n", "-p", "--forcerun", *rules, "--", *targets)
+        commands = {}
+        for rule in rules:
+            line = re.search(rf"^Shell command: .*?(python \S*/{rule}\.py .*) 2>&1 \| tee", output, re.MULTILINE)
+            assert line, output
+            commands[rule] = [sys.executable, *shlex.split(line[1])[1:]]
+        return commands
 
     def configure(self, **sections: Mapping[str, Any]) -> None:
-        """Change keys of the settings file."""
+        """Change keys of the settings file; a value of None takes a key out."""
         path = self.root / "config" / "config.yaml"
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
         for section, values in sections.items():
-            settings.setdefault(section, {}).update(values)
+            changed = settings.get(section, {}) | values
+            settings[section] = {key: value for key, value in changed.items() if value is not None}
         path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
 
     def write_sheet(self, name: str, **sources: str) -> None:
@@ -181,6 +189,15 @@ def copy_project(root: Path) -> None:
         if (PROJECT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, root / name)
+
+
+def with_options(command: Sequence[str], **options: str | Path | Mapping[str, Any]) -> list[str]:
+    """A command line with other values after some of its flags; of `settings`, with those keys changed."""
+    changed = list(command)
+    for name, value in options.items():
+        place = changed.index(f"--{name}") + 1
+        changed[place] = json.dumps(json.loads(changed[place]) | value) if isinstance(value, Mapping) else str(value)
+    return changed
 
 
 def quiet_environment() -> dict[str, str]:

@@ -27,6 +27,12 @@ def finished(untouched: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
     return workspace
 
 
+@pytest.fixture(scope="session")
+def commands(finished: Workspace) -> dict[str, list[str]]:
+    """The command lines of the programs of both training stages and of their data."""
+    return finished.commands("pretrain_data", "pretrain", "sft_data", "sft")
+
+
 @pytest.fixture
 def done(finished: Workspace, tmp_path: Path) -> Workspace:
     """A workspace of the test's own with all results."""

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workspace import Finished, Workspace, quiet_environment
+from workspace import Finished, Workspace, quiet_environment, with_options
 
 WAIT = 120  # seconds
 TARGET = "results/pretrain_lora/manifest.json"
@@ -20,11 +19,9 @@ TARGET = "results/pretrain_lora/manifest.json"
 
 def command(workspace: Workspace, output: str, processes: int, **changes: Any) -> list[str]:
     """The command line of the rule `pretrain`, with another output and other settings."""
+    settings = {"precision": "fp32", "max_steps": 20, "logging_steps": 1} | changes
     words = workspace.command("pretrain", TARGET)
-    values = dict(pairwise(words))
-    settings = json.loads(values["--settings"]) | {"precision": "fp32", "max_steps": 20, "logging_steps": 1} | changes
-    replaced = {"--settings": json.dumps(settings), "--processes": str(processes), "--output": output}
-    return [replaced.get(before, word) for before, word in zip(["", *words], words, strict=False)]
+    return with_options(words, settings=settings, processes=str(processes), output=output)
 
 
 def run(workspace: Workspace, output: str, processes: int, **changes: Any) -> Finished:
