@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,27 @@ import gguf
 import numpy as np
 import pytest
 
-from workspace import Finished, Workspace
+from warm_start import Started
+from workspace import Finished, Workspace, instructions, with_options, write_jsonl
+
+Commands = dict[str, list[str]]
 
 
 def fails_clearly(workspace: Workspace, *arguments: str, names: tuple[str, ...]) -> Finished:
     """Run Snakemake, which must fail with one line that holds all of `names`."""
     finished = workspace.snakemake(*arguments)
+    is_clear(finished, names)
+    assert not [path for path in workspace.root.rglob("*") if "partial" in path.name]
+    return finished
+
+
+def is_clear(finished: Finished, names: tuple[str, ...]) -> None:
+    """What ended must have failed with one line that holds all of `names`."""
     assert finished.status != 0, finished.output
     assert len(finished.errors) == 1, finished.output
     for name in names:
         assert name in finished.errors[0], finished.errors[0]
     assert "Traceback" not in finished.output, finished.output
-    assert not [path for path in workspace.root.rglob("*") if "partial" in path.name]
-    return finished
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,9 @@ def fails_clearly(workspace: Workspace, *arguments: str, names: tuple[str, ...])
         ("pretrain", {"learning_rat": 1}, ("pretrain.learning_rat", "nearest", "pretrain.learning_rate")),
         ("pretrani", {"max_steps": 1}, ("pretrani", "nearest", "pretrain")),
         ("pretrain", {"max_steps": "many"}, ("pretrain.max_steps", '"many"')),
+        ("pretrain", {"rank": 0}, ("pretrain.rank is 0", "greater than or equal to 1")),
+        ("pretrain", {"method": "full", "quantization": "4bit"}, ("pretrain", "method: full", "4bit weights")),
+        ("sft", {"template": "alpaca"}, ('sft.template is "alpaca"', "'base'", "'chatml'", "'article'")),
         ("corpus", {"validation_fraction": 2}, ("corpus.validation_fraction", "less than 1")),
         ("corpus", {"sources": "config/none.tsv"}, ("config/none.tsv", "does not exist")),
         ("base_model", {"uri": "data/none.gguf"}, ("base_model.uri", "data/none.gguf", "does not exist")),
@@ -118,6 +130,70 @@ def test_a_corpus_of_which_nothing_survives_cleaning(fresh: Workspace) -> None:
     )
     whole = {"manifest.json", "summary.tsv", "README.md"}
     assert not {f"results/corpus/{name}" for name in whole} & fresh.files()
+
+
+def program_fails_clearly(
+    workspace: Workspace, folder: Path, command: Sequence[str], names: tuple[str, ...], **options: Any
+) -> None:
+    """Run a program that writes into `folder`, which must fail with one line that holds all of `names`."""
+    options["output"] = folder / "output" / "manifest.json"
+    if "--work" in command:
+        options["work"] = folder / "work"
+    with Started(workspace, with_options(command, **options)) as started:
+        is_clear(started.wait(), names)
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("record", "names"),
+    [
+        (
+            {"question": "谁？", "answer": "我。"},
+            ("none of the keys messages, conversations, instruction;", "found: answer, question"),
+        ),
+        ({"instruction": "谁？", "input": ""}, ("no 'output'", "found: input, instruction")),
+        ({"instruction": "谁？", "output": " \n"}, ("the response is empty",)),
+    ],
+)
+def test_an_instruction_that_cannot_be_learned(
+    finished: Workspace, commands: Commands, tmp_path: Path, record: dict[str, str], names: tuple[str, ...]
+) -> None:
+    path = tmp_path / "questions.jsonl"
+    write_jsonl(path, chain(instructions(40), [record]))
+    sets = json.dumps([{"name": "questions", "uri": str(path)}])
+    place = f"{path}, line 41: "
+    program_fails_clearly(finished, tmp_path / "made", commands["sft_data"], (place, *names), sets=sets)
+
+
+def test_a_validation_split_that_takes_everything(finished: Workspace, commands: Commands, tmp_path: Path) -> None:
+    names = ("sft.validation_fraction 0.9999 holds out every instruction", "0 examples to train on, 40 held out")
+    changes = {"validation_fraction": 0.9999}
+    program_fails_clearly(finished, tmp_path, commands["sft_data"], names, settings=changes)
+
+
+def test_layers_that_the_model_does_not_have(finished: Workspace, commands: Commands, tmp_path: Path) -> None:
+    names = ("pretrain.target_modules names 'query'", "down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj")
+    changes = {"target_modules": ["q_proj", "query"]}
+    program_fails_clearly(finished, tmp_path, commands["pretrain"], names, settings=changes)
+
+
+def test_blocks_with_more_tokens_than_the_model_has_positions(
+    finished: Workspace, commands: Commands, tmp_path: Path
+) -> None:
+    data, changes = tmp_path / "data" / "manifest.json", {"block_size": 513}
+    with Started(finished, with_options(commands["pretrain_data"], settings=changes, output=data)) as packing:
+        assert packing.wait().status == 0, packing.lines
+    names = ("pretrain.block_size let in 513 tokens", "the model has 512 positions", "lower pretrain.block_size")
+    program_fails_clearly(finished, tmp_path / "made", commands["pretrain"], names, settings=changes, data=data)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft"])
+def test_a_gpu_that_is_not_there(
+    finished: Workspace, commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    names = ("gpu is 1", "no GPU can be used here", "set gpu to 0")
+    program_fails_clearly(finished, tmp_path, commands[stage], names, gpu="1")
 
 
 def break_line(path: Path, number: int) -> None:
