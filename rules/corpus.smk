@@ -35,6 +35,10 @@ HELD_OUT_SETS = (
 
 # The settings of each source: the general ones, and its own where the sheet has any.
 SOURCE_SETTINGS = {name: SETTINGS.corpus.model_copy(update=row.settings) for name, row in CORPUS_SOURCES.items()}
+CLEANING_FILES = {
+    name: [path for path in (settings.custom_rules, settings.blocked_words) if path]
+    for name, settings in SOURCE_SETTINGS.items()
+}
 
 
 wildcard_constraints:
@@ -92,8 +96,7 @@ rule clean:
     input:
         "results/corpus/raw/{source}/{shard}.parquet",
         # Read by way of the settings, where they are named.
-        lambda wildcards: SOURCE_SETTINGS[wildcards.source].custom_rules or [],
-        lambda wildcards: SOURCE_SETTINGS[wildcards.source].blocked_words or [],
+        lambda wildcards: CLEANING_FILES[wildcards.source],
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/dropped/{source}/{shard}.parquet",
@@ -238,8 +241,15 @@ rule split:
 
 rule mix:
     input:
-        expand("results/corpus/signatures/{{source}}/{shard}.parquet", shard=SHARDS),
-        "results/corpus/duplicates/{source}.parquet",
+        # Without a cap there is nothing to count.
+        lambda wildcards: (
+            [
+                *expand("results/corpus/signatures/{source}/{shard}.parquet", source=wildcards.source, shard=SHARDS),
+                f"results/corpus/duplicates/{wildcards.source}.parquet",
+            ]
+            if CORPUS_SOURCES[wildcards.source].max_characters
+            else []
+        ),
     output:
         "results/corpus/mix/{source}.json",
     log:

@@ -37,16 +37,15 @@ PRETRAIN_DATA = {"pretrain_data"} | PRETRAIN
 PRETRAIN_TOKENS = per_shard("pretrain_tokens") | PRETRAIN_DATA
 TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_TOKENS
 CORPUS = {"corpus"} | TOKENIZER
-DEDUPLICATED = per_source("shared_lines") | per_source("mix") | per_shard("split") | per_shard("decontaminate") | CORPUS
 SHARED_LINES = per_source("shared_lines") | per_shard("split") | per_shard("decontaminate") | CORPUS
-CLEAN = per_shard("clean") | per_shard("signatures") | per_source("deduplicate") | DEDUPLICATED
+CLEAN = per_shard("clean") | per_shard("signatures") | per_source("deduplicate") | SHARED_LINES
 # Of the last source alone, which no other one hangs on.
 LETTERS_CLEAN = set().union(
-    *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines", "mix")),
+    *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines")),
     *(per_shard(rule, "letters") for rule in ("clean", "signatures", "split", "decontaminate")),
 )
 FETCH = per_source("fetch") | CLEAN
-EVERYTHING = {"base_model", "held_out"} | FETCH
+EVERYTHING = {"base_model", "held_out"} | per_source("mix") | FETCH
 
 
 @pytest.mark.parametrize(
@@ -134,12 +133,26 @@ def test_a_changed_setting_makes_what_reads_it(
     assert done.planned() == expected
 
 
+def test_a_source_is_mixed_by_its_text_only_under_a_cap(done: Workspace) -> None:
+    sheet = done.root / "config" / "corpus.tsv"
+    sheet.write_text(
+        "name\turi\tmax_characters\nstories\tdata/stories.jsonl\t\nletters\tdata/letters.jsonl\t100000\n",
+        encoding="utf-8",
+    )
+    mixes = [f"results/corpus/mix/{source}.json" for source in SOURCES]
+    assert done.planned(*mixes) == per_source("mix", "letters")
+    done.make(*mixes)
+    done.configure(corpus={"minimum_length": 21})
+    text = per_shard("clean") | per_shard("signatures")  # of the source above, too, which letters may repeat
+    assert done.planned(*mixes) == text | per_source("deduplicate", "letters") | per_source("mix", "letters")
+
+
 def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Workspace) -> None:
     shutil.copyfile(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
     done.write_sheet("corpus", stories="data/tales.jsonl", letters="data/letters.jsonl")
     # What is a duplicate in the second source hangs on the first one.
     theirs = per_source("fetch", "stories") | per_shard("clean", "stories") | per_shard("signatures", "stories")
-    assert done.planned() == theirs | per_source("deduplicate") | DEDUPLICATED
+    assert done.planned() == theirs | per_source("deduplicate") | SHARED_LINES
 
 
 def test_a_changed_last_source_leaves_all_of_the_other_alone(done: Workspace) -> None:
