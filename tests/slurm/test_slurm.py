@@ -5,13 +5,12 @@ import re
 import subprocess
 import sys
 import time
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from workspace import Finished, Workspace, make_workspace, quiet_environment
+from workspace import Finished, Workspace, make_workspace, quiet_environment, with_options
 
 # Of this test's nodes alone: they keep no accounts, have few processors, and nobody waits in their queue.
 OPTIONS = ["--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs"]
@@ -91,9 +90,8 @@ def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Wo
     assert manifest["facts"]["processes"] == 2
 
     words = workspace.command("pretrain", ADAPTER)
-    settings = json.dumps(json.loads(dict(pairwise(words))["--settings"]) | {"gradient_accumulation": 2})
-    other = {"--settings": settings, "--nodes": "1", "--output": "alone/manifest.json"}
-    alone = workspace.run(*(other.get(before, word) for before, word in zip(["", *words], words, strict=False)))
+    options = {"settings": {"gradient_accumulation": 2}, "nodes": "1", "output": "alone/manifest.json"}
+    alone = workspace.run(*with_options(words, **options))
     assert alone.status == 0, alone.output
     curves = [
         pd.read_csv(workspace.root / path, sep="\t")["eval_loss"]
