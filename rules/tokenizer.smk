@@ -57,7 +57,7 @@ rule extended_model:
     params:
         settings=to_json(SETTINGS.tokenizer, InitializationSettings),
         seed=SETTINGS.seed,
-        gpu=min(SETTINGS.gpu, 1),
+        gpu=lambda wildcards, resources: resources.gpu,
         program=SCRIPTS / "extended_model.py",
         code=code("extended_model"),
     shell:

@@ -22,6 +22,7 @@ from lib.errors import UserError
 from lib.manifest import read_json, write_json
 from lib.outputs import new_file, no_room
 from lib.processes import is_first, number_of_processes, of_all, rank, summed, wait_for_all
+from lib.sharding import is_sharded, unsharded_state
 
 RUNNING_LOSS = "running_loss.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -34,7 +35,11 @@ class StageTrainer(Trainer):
     """
 
     def __init__(self, *, stage: str, save_embeddings: bool, save_total_limit: int, **options: Any) -> None:
+        # The Trainer refuses to save the optimizer's state with a sharded model, since that might be sharded, too. Here
+        # it is not: what is trained is whole in every process.
+        options["args"].save_only_model = True
         super().__init__(**options, data_collator=collate)
+        self.args.save_only_model = False
         self.stage = stage
         self.save_embeddings = save_embeddings
         self.save_total_limit = save_total_limit
@@ -67,13 +72,18 @@ class StageTrainer(Trainer):
         """
         self.model.eval()
         totals = {source: np.zeros(2) for source, _ in self._validation_batches}
-        for source, numbers in self._validation_batches[rank() :: number_of_processes()]:
+        batches = self._validation_batches
+        for first in range(0, len(batches), number_of_processes()):
+            # All processes take part in a forward pass of a sharded model: those without a batch run the last one, too.
+            position = min(first + rank(), len(batches) - 1)
+            source, numbers = batches[position]
             inputs = self._prepare_inputs(collate([self.eval_dataset[number] for number in numbers]))
             with torch.no_grad(), self.accelerator.autocast():
                 loss = self.model(**inputs).loss.item()
             if not np.isfinite(loss):
                 self._stop_at("validation", numbers, loss)
-            totals[source] += loss, _count_labels(inputs).item()
+            if position == first + rank():
+                totals[source] += loss, _count_labels(inputs).item()
         totals = {source: summed(total) for source, total in totals.items()}
         named = {f"eval_loss_{source}": total for source, total in totals.items()} if len(totals) > 1 else {}
         named["eval_loss"] = np.sum(list(totals.values()), axis=0)
@@ -116,13 +126,15 @@ class StageTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """The model or adapter as safetensors; no pickled arguments."""
+        # Asking for its state is a matter of all processes: it puts gathered weights away.
+        state = unsharded_state(self.model) if is_sharded(self.model) else None
         if not is_first():
             return
         directory = Path(output_dir or self.args.output_dir)
         if not isinstance(self.model, PeftModel):
             self.model.save_pretrained(directory, state_dict=state_dict)
             return
-        self.model.save_pretrained(directory, save_embedding_layers=self.save_embeddings)
+        self.model.save_pretrained(directory, state_dict=state, save_embedding_layers=self.save_embeddings)
         (directory / "README.md").unlink(missing_ok=True)  # PEFT's empty template
         # What PEFT holds as sets comes out in another order in every process.
         config = read_json(directory / "adapter_config.json")

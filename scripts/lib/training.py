@@ -32,6 +32,7 @@ from lib.optimizers import make_optimizer
 from lib.outputs import new_directory
 from lib.processes import is_first, join, leave, number_of_processes, of_first, rank, say, wait_for_all
 from lib.settings.training import TrainingSettings
+from lib.sharding import gather_in_forward, load_sharded, whole_embeddings
 from lib.trainer import StageTrainer
 
 LENGTH_KEYS = {"pretrain": "block_size", "sft": "max_length"}
@@ -73,6 +74,10 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     settings = run.settings
     quiet_libraries()
     _require_reporters(run)
+    if settings.fsdp and number_of_processes() == 1:
+        raise UserError(
+            f"settings: {run.stage}.fsdp spreads weights over processes, but there is one; raise gpu or nodes"
+        )
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     device = pick_device(run.gpu)
     join(device)
@@ -150,13 +155,16 @@ def _prepare_model(
     """The model, ready to be trained, and its counts; UserError when the data do not suit it."""
     settings = run.settings
     set_seed(run.seed)
-    model = load_model(
-        run.model.parent,
-        device,
-        fewer_bits(settings.quantization, precision, settings.llm_int8_threshold),
-        # Steps of a full run are too small for 16-bit weights to show.
-        torch.float32 if settings.method == "full" else "auto",
-    )
+    if settings.fsdp:
+        model = load_sharded(run.model.parent, device)
+    else:
+        model = load_model(
+            run.model.parent,
+            device,
+            fewer_bits(settings.quantization, precision, settings.llm_int8_threshold),
+            # Steps of a full run are too small for 16-bit weights to show.
+            torch.float32 if settings.method == "full" else "auto",
+        )
     limit = getattr(model.config, "max_position_embeddings", None)
     if limit is not None and sizes.longest_example > limit:
         key = f"{run.stage}.{LENGTH_KEYS[run.stage]}"
@@ -171,9 +179,10 @@ def _prepare_model(
     use_label_loss(model)
     footprint = model.get_memory_footprint()
     new_token_ids = read_json(run.model)["facts"].get("new_token_ids", [])
-    trained = make_trainable(
-        model, settings, new_token_ids, run.stage, run.adapter.parent if run.adapter is not None else None
-    )
+    adapter = run.adapter.parent if run.adapter is not None else None
+    with whole_embeddings(model):
+        trained = make_trainable(model, settings, new_token_ids, run.stage, adapter)
+    gather_in_forward(model)
     counts = {
         "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
         "all_parameters": trained.num_parameters(),

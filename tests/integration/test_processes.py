@@ -75,27 +75,56 @@ def test_interrupted_they_go_on_to_the_same_bits(trained: Workspace, number: sig
     words = command(trained, "interrupted/manifest.json", 2, **changes)
     whole = command(trained, "whole/manifest.json", 2, **changes)
     assert trained.run(*whole).status == 0
-    process = subprocess.Popen(
-        words, cwd=trained.root, env=quiet_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith("pretrain: step  8/60  loss"):
-            if number == signal.SIGKILL:
-                os.kill(worker(trained), number)
-            else:
-                process.send_signal(number)
-            break
-    lines += list(process.stdout)
-    assert process.wait(WAIT) == (75 if number == signal.SIGTERM else 128 + signal.SIGKILL), lines
+    lines, status = signalled(words, trained, number, "pretrain: step  8/60  loss")
+    assert status == (75 if number == signal.SIGTERM else 128 + signal.SIGKILL), lines
     assert not (trained.root / "interrupted").exists()
     if number == signal.SIGTERM:
         assert sum("stopped by SIGTERM" in line for line in lines) == 1, lines
     finished = trained.run(*words)
     assert "pretrain: going on from" in finished.output
     assert adapter_sha256(trained, "interrupted/manifest.json") == adapter_sha256(trained, "whole/manifest.json")
+
+
+def test_interrupted_with_sharded_weights_they_go_on_to_the_bits_of_whole_ones(done: Workspace) -> None:
+    changes: dict[str, Any] = {"dropout": 0.1, "gradient_accumulation": 2, "gradient_checkpointing": True}
+    changes |= {"max_steps": 40, "eval_steps": 15}
+    finished = run(done, "whole/manifest.json", 2, **changes)
+    assert finished.status == 0, finished.output
+    words = command(done, "sharded/manifest.json", 2, **changes, fsdp=True)
+    lines, status = signalled(words, done, signal.SIGTERM, "pretrain: step  8/40  loss")
+    assert status == 75, lines
+    assert sum("stopped by SIGTERM" in line for line in lines) == 1, lines
+    finished = done.run(*words)
+    assert "pretrain: going on from" in finished.output
+    assert finished.status == 0, finished.output
+    pd.testing.assert_frame_equal(log(done, "sharded/manifest.json"), log(done, "whole/manifest.json"), rtol=1e-6)
+    assert adapter_sha256(done, "sharded/manifest.json") == adapter_sha256(done, "whole/manifest.json")
+
+
+def test_weights_are_not_sharded_over_one_process(done: Workspace) -> None:
+    finished = run(done, "one/manifest.json", processes=1, fsdp=True)
+    assert finished.status == 1
+    assert finished.errors == [
+        "error: settings: pretrain.fsdp spreads weights over processes, but there is one; raise gpu or nodes"
+    ]
+
+
+def signalled(words: list[str], workspace: Workspace, number: signal.Signals, at: str) -> tuple[list[str], int]:
+    """Lines and exit status of a program that gets a signal once it has printed a line that begins with `at`."""
+    process = subprocess.Popen(
+        words, cwd=workspace.root, env=quiet_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(at):
+            if number == signal.SIGKILL:
+                os.kill(worker(workspace), number)
+            else:
+                process.send_signal(number)
+            break
+    return lines + list(process.stdout), process.wait(WAIT)
 
 
 def worker(workspace: Workspace) -> int:

@@ -34,6 +34,13 @@ class PipelineSettings(ProcessSettings):
     """Comparison of vocabulary sizes, made only when results/tokenizer/sweep.tsv is asked for."""
 
     @model_validator(mode="after")
+    def _several_processes_for_fsdp(self) -> Self:
+        for name, stage in (("pretrain", self.pretrain), ("sft", self.sft)):
+            if stage.fsdp and self.processes_per_node * self.nodes == 1:
+                raise ValueError(f"{name}.fsdp spreads weights over processes, but there is one; raise gpu or nodes")
+        return self
+
+    @model_validator(mode="after")
     def _one_adapter(self) -> Self:
         """With `sft.continue_adapter`, stage 2 has stage 1's adapter settings."""
         if not self.sft.continue_adapter:

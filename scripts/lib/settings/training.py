@@ -37,6 +37,8 @@ class PrecisionSettings(StageSettings):
     """Load the frozen weights in 8 bits (LLM.int8) or 4 bits (NF4, double quantization) through bitsandbytes."""
     llm_int8_threshold: float = Field(default=6.0, ge=0)
     """With `8bit`: inputs larger than this are multiplied in 16 bits; 0 switches that off."""
+    fsdp: bool = False
+    """Spread the frozen weights over all processes (FSDP2), for models larger than a card; the adapter is on each."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
@@ -98,6 +100,18 @@ class TrainingSettings(AdapterSettings, PrecisionSettings, OptimizationSettings,
     def _fit_together(self) -> Self:
         if self.method == "full" and self.quantization != "none":
             raise ValueError(f"method: full trains every weight, which {self.quantization} weights do not allow")
+        if self.fsdp:
+            self._can_be_spread()
         if self.schedule == "warmup_stable_decay" and self.warmup_ratio + self.decay_ratio > 1:
             raise ValueError("warmup_ratio and decay_ratio together are more than 1")
         return self
+
+    def _can_be_spread(self) -> None:
+        if self.method == "full":
+            raise ValueError("fsdp spreads weights that are not trained, and method: full trains all of them")
+        if self.embeddings == "all":
+            raise ValueError("fsdp spreads the embedding, which embeddings: all trains; take new_rows or none")
+        if self.quantization != "none":
+            raise ValueError(f"fsdp cannot spread {self.quantization} weights; set quantization to none")
+        if self.dora:
+            raise ValueError("fsdp leaves no weight whole, and dora has to measure them all; set one of them to false")

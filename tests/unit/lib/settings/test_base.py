@@ -19,6 +19,14 @@ BASE = {"base_model": {"uri": "model"}}
         ({"corpus": {"shards": 0}}, r"corpus\.shards is 0: .*greater than or equal to 1"),
         ({"tokenizer": {"initialization": "mode"}}, r'tokenizer\.initialization is "mode": .*mean'),
         ({"pretrain": {"method": "full", "quantization": "4bit"}}, r"pretrain.*method: full .* 4bit weights"),
+        ({"gpu": 2, "sft": {"fsdp": True, "method": "full"}}, r"sft.*: fsdp spreads .* method: full trains all"),
+        (
+            {"gpu": 2, "sft": {"fsdp": True, "embeddings": "all"}},
+            r"sft.*: fsdp spreads the embedding",
+        ),
+        ({"gpu": 2, "sft": {"fsdp": True, "quantization": "8bit"}}, r"sft.*: fsdp cannot spread 8bit weights"),
+        ({"gpu": 2, "sft": {"fsdp": True, "dora": True}}, r"sft.*: fsdp leaves no weight whole, and dora"),
+        ({"gpu": 1, "pretrain": {"fsdp": True}}, r"pretrain\.fsdp spreads .* there is one; raise gpu or nodes"),
         ({"base_model": {}}, r"base_model\.uri is required"),
         ({"base_model": None}, r"base_model is null"),
         ({"seed": 1, "gpu": -1, "corpus": {"x": 1}}, r"gpu is -1: .* \(and 1 more\)"),
@@ -28,6 +36,11 @@ def test_one_line_names_the_key(values: dict[str, object], message: str) -> None
     with pytest.raises(UserError, match=message) as error:
         validate(PipelineSettings, BASE | values)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("processes", [{"gpu": 2}, {"processes": 2}, {"gpu": 1, "nodes": 2}])
+def test_fsdp_takes_several_processes(processes: dict[str, int]) -> None:
+    assert validate(PipelineSettings, BASE | processes | {"sft": {"fsdp": True}}).sft.fsdp
 
 
 def test_not_a_mapping() -> None:
