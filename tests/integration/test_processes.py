@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,21 @@ import pytest
 from workspace import Finished, Workspace, quiet_environment, with_options
 
 WAIT = 120  # seconds
+# Steps that take long enough to be still at work when a busy machine gets round to interrupting them.
+LONG: dict[str, Any] = {"max_steps": 40, "eval_steps": 15, "save_steps": 5, "dropout": 0.1}
+LONG |= {"gradient_accumulation": 2, "gradient_checkpointing": True}
 TARGET = "results/pretrain_lora/manifest.json"
 
 
 def command(workspace: Workspace, output: str, processes: int, **changes: Any) -> list[str]:
     """The command line of the rule `pretrain`, with another output and other settings."""
     settings = {"precision": "fp32", "max_steps": 20, "logging_steps": 1} | changes
-    words = workspace.command("pretrain", TARGET)
-    return with_options(words, settings=settings, processes=str(processes), output=output)
+    return with_options(program(workspace), settings=settings, processes=str(processes), output=output)
+
+
+@cache
+def program(workspace: Workspace) -> list[str]:
+    return workspace.command("pretrain", TARGET)
 
 
 def run(workspace: Workspace, output: str, processes: int, **changes: Any) -> Finished:
@@ -37,72 +45,73 @@ def adapter_sha256(workspace: Workspace, output: str) -> str:
     return str(manifest["files"]["adapter_model.safetensors"]["sha256"])
 
 
-@pytest.fixture
-def trained(done: Workspace) -> Workspace:
-    """A workspace with the adapter of two processes in `two/`."""
-    finished = run(done, "two/manifest.json", processes=2)
-    assert finished.status == 0, finished.output
-    return done
+@pytest.fixture(scope="module")
+def workspace(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with all results, in which every run of these tests has an output of its own."""
+    return finished.copy(tmp_path_factory.mktemp("processes") / "project")
 
 
-def test_two_processes_have_the_curve_of_one_with_twice_the_accumulation(trained: Workspace) -> None:
-    finished = run(trained, "one/manifest.json", processes=1, gradient_accumulation=2)
+@pytest.fixture(scope="module")
+def two(workspace: Workspace) -> str:
+    """What two processes have trained."""
+    return trained(workspace, "two/manifest.json")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workspace: Workspace) -> str:
+    """What two processes have trained in a run that can be interrupted."""
+    return trained(workspace, "undisturbed/manifest.json", **LONG)
+
+
+def trained(workspace: Workspace, output: str, **changes: Any) -> str:
+    finished = run(workspace, output, processes=2, **changes)
     assert finished.status == 0, finished.output
-    one, two = log(trained, "one/manifest.json"), log(trained, "two/manifest.json")
-    assert list(one) == list(two)
+    return output
+
+
+def test_two_processes_have_the_curve_of_one_with_twice_the_accumulation(workspace: Workspace, two: str) -> None:
+    finished = run(workspace, "one/manifest.json", processes=1, gradient_accumulation=2)
+    assert finished.status == 0, finished.output
+    one, both = log(workspace, "one/manifest.json"), log(workspace, two)
+    assert list(one) == list(both)
     assert one["loss"].count() == 20
     for column in ("loss", "eval_loss", "learning_rate"):
-        np.testing.assert_allclose(two[column], one[column], atol=1e-4)
-    manifest = json.loads((trained.root / "two/manifest.json").read_text(encoding="utf-8"))
+        np.testing.assert_allclose(both[column], one[column], atol=1e-4)
+    manifest = json.loads((workspace.root / two).read_text(encoding="utf-8"))
     assert manifest["facts"]["processes"] == 2
     assert manifest["counts"]["steps"] == 20
 
 
-def test_what_two_processes_print_and_leave_is_what_one_does(trained: Workspace) -> None:
-    finished = run(trained, "again/manifest.json", processes=2)
+def test_what_two_processes_print_and_leave_is_what_one_does(workspace: Workspace, two: str) -> None:
+    finished = run(workspace, "again/manifest.json", processes=2)
     steps = [line for line in finished.output.splitlines() if line.startswith("pretrain: step")]
     assert len(steps) == 20 + 1
     assert len(set(steps)) == len(steps)
     assert all(line.startswith("pretrain: ") for line in finished.output.splitlines()), finished.output
-    assert adapter_sha256(trained, "again/manifest.json") == adapter_sha256(trained, "two/manifest.json")
-    assert not list((trained.root / "work").rglob("checkpoint-*"))
+    assert adapter_sha256(workspace, "again/manifest.json") == adapter_sha256(workspace, two)
+    assert not list((workspace.root / "work").rglob("checkpoint-*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_interrupted_they_go_on_to_the_same_bits(trained: Workspace, number: signal.Signals) -> None:
-    # Of so many steps that it is still at work when a busy machine gets round to interrupting it.
-    changes = {"save_steps": 5, "dropout": 0.1, "max_steps": 60}
-    words = command(trained, "interrupted/manifest.json", 2, **changes)
-    whole = command(trained, "whole/manifest.json", 2, **changes)
-    assert trained.run(*whole).status == 0
-    lines, status = signalled(words, trained, number, "pretrain: step  8/60  loss")
+@pytest.mark.parametrize(("number", "fsdp"), [(signal.SIGTERM, False), (signal.SIGKILL, False), (signal.SIGTERM, True)])
+def test_interrupted_they_go_on_to_the_same_bits_as_whole_weights_undisturbed(
+    workspace: Workspace, undisturbed: str, number: signal.Signals, fsdp: bool
+) -> None:
+    output = f"{number.name}-{fsdp}/manifest.json"
+    words = command(workspace, output, 2, **LONG, fsdp=fsdp)
+    lines, status = signalled(words, workspace, number, "pretrain: step  8/40  loss")
     assert status == (75 if number == signal.SIGTERM else 128 + signal.SIGKILL), lines
-    assert not (trained.root / "interrupted").exists()
+    assert not (workspace.root / output).parent.exists()
     if number == signal.SIGTERM:
         assert sum("stopped by SIGTERM" in line for line in lines) == 1, lines
-    finished = trained.run(*words)
-    assert "pretrain: going on from" in finished.output
-    assert adapter_sha256(trained, "interrupted/manifest.json") == adapter_sha256(trained, "whole/manifest.json")
-
-
-def test_interrupted_with_sharded_weights_they_go_on_to_the_bits_of_whole_ones(done: Workspace) -> None:
-    changes: dict[str, Any] = {"dropout": 0.1, "gradient_accumulation": 2, "gradient_checkpointing": True}
-    changes |= {"max_steps": 40, "eval_steps": 15}
-    finished = run(done, "whole/manifest.json", 2, **changes)
-    assert finished.status == 0, finished.output
-    words = command(done, "sharded/manifest.json", 2, **changes, fsdp=True)
-    lines, status = signalled(words, done, signal.SIGTERM, "pretrain: step  8/40  loss")
-    assert status == 75, lines
-    assert sum("stopped by SIGTERM" in line for line in lines) == 1, lines
-    finished = done.run(*words)
+    finished = workspace.run(*words)
     assert "pretrain: going on from" in finished.output
     assert finished.status == 0, finished.output
-    pd.testing.assert_frame_equal(log(done, "sharded/manifest.json"), log(done, "whole/manifest.json"), rtol=1e-6)
-    assert adapter_sha256(done, "sharded/manifest.json") == adapter_sha256(done, "whole/manifest.json")
+    pd.testing.assert_frame_equal(log(workspace, output), log(workspace, undisturbed), rtol=1e-6)
+    assert adapter_sha256(workspace, output) == adapter_sha256(workspace, undisturbed)
 
 
-def test_weights_are_not_sharded_over_one_process(done: Workspace) -> None:
-    finished = run(done, "one/manifest.json", processes=1, fsdp=True)
+def test_weights_are_not_sharded_over_one_process(workspace: Workspace) -> None:
+    finished = run(workspace, "alone/manifest.json", processes=1, fsdp=True)
     assert finished.status == 1
     assert finished.errors == [
         "error: settings: pretrain.fsdp spreads weights over processes, but there is one; raise gpu or nodes"
@@ -141,23 +150,23 @@ def worker(workspace: Workspace) -> int:
     raise AssertionError("no training process")
 
 
-def test_time_limit_stops_all_of_them(trained: Workspace) -> None:
-    finished = run(trained, "short/manifest.json", processes=2, max_minutes=1e-9, rank=3)
+def test_time_limit_stops_all_of_them(workspace: Workspace) -> None:
+    finished = run(workspace, "short/manifest.json", processes=2, max_minutes=1e-9, rank=3)
     assert finished.status == 75
     assert "pretrain: stopped by max_minutes at step 1; run again to go on" in finished.output
 
 
-def test_mistake_is_one_line(trained: Workspace) -> None:
-    finished = run(trained, "wrong/manifest.json", processes=2, target_modules=["nothing"])
+def test_mistake_is_one_line(workspace: Workspace) -> None:
+    finished = run(workspace, "wrong/manifest.json", processes=2, target_modules=["nothing"])
     assert finished.status == 1
     assert len(finished.errors) == 1
     assert "target_modules names 'nothing'" in finished.errors[0]
     assert "Traceback" not in finished.output
 
 
-def test_loss_that_is_no_number_in_one_process_is_one_line(trained: Workspace) -> None:
+def test_loss_that_is_no_number_in_one_process_is_one_line(workspace: Workspace) -> None:
     changes = {"learning_rate": 1e30, "max_grad_norm": 1e30, "schedule": "constant"}
-    finished = run(trained, "infinite/manifest.json", processes=2, **changes)
+    finished = run(workspace, "infinite/manifest.json", processes=2, **changes)
     assert finished.status == 1
     assert len(finished.errors) == 1
     assert "the loss is" in finished.errors[0]
