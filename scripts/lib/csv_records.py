@@ -1,7 +1,8 @@
 """Records of CSV. A broken one costs nobody but itself, even if a quotation mark that nothing closes swallows others.
 
 The lines of the record under way are remembered. When it turns out to be broken, only its first line is given up, and
-reading goes on with the second. No line is read more than twice: one that opens a quotation ends any that was open.
+reading goes on with the second. A line that eight broken records have held is read by itself, so that time grows with
+the number of lines, however many quotation marks are stray.
 """
 
 import csv
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lib.bounded import TooLong
+
+READS_TOGETHER = 8  # of a line with others; the next time, it is read by itself
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ class _Lines:
 
     def __init__(self, lines: Iterator[str | TooLong]) -> None:
         self._lines = lines
-        self._again: deque[str | TooLong] = deque()
+        self._again: deque[tuple[str | TooLong, int]] = deque()  # and how often each has been read
+        self._reads: list[int] = []  # of the lines of the record
+        self._is_by_itself = False
         self.record: list[str | TooLong] = []
         self.number = 1
         """Of the first line of the record."""
@@ -80,8 +85,11 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
+        if self._is_by_itself and self.record:
+            raise StopIteration
+        line, reads = self._again.popleft() if self._again else (next(self._lines), 0)
         self.record.append(line)
+        self._reads.append(reads + 1)
         if isinstance(line, TooLong):
             raise _LongLine(line)
         return line
@@ -90,6 +98,9 @@ class _Lines:
         """The next line is the first one of a record."""
         self.number += len(self.record)
         self.record.clear()
+        self._reads.clear()
+        # Those behind it have not been read more often.
+        self._is_by_itself = bool(self._again) and self._again[0][1] >= READS_TOGETHER
 
     def text(self) -> str:
         """The first line of the record."""
@@ -97,5 +108,5 @@ class _Lines:
 
     def give_up_first(self) -> None:
         """The first line of the record has been all of it."""
-        self._again.extendleft(reversed(self.record[1:]))
+        self._again.extendleft(reversed(list(zip(self.record, self._reads, strict=True))[1:]))
         del self.record[1:]
