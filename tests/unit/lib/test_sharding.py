@@ -1,11 +1,13 @@
 """A sharded model in two processes computes what a whole one does, with half of the weights in each."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
 
 from lib.adapters import add_adapter
 from lib.label_loss import use_label_loss
@@ -17,6 +19,7 @@ from tiny_model import make_tiny_model
 
 INPUTS = {"input_ids": torch.arange(3, 19).view(2, 8), "labels": torch.arange(3, 19).view(2, 8)}
 NEW = [5, 9, 399]
+WAIT = 120  # seconds
 
 
 def in_process(rank: int, directory: Path) -> None:
@@ -48,7 +51,11 @@ def in_process(rank: int, directory: Path) -> None:
 @pytest.mark.parametrize("tied", [True, False])
 def test_two_processes_compute_what_one_does_with_whole_weights(tmp_path: Path, tied: bool) -> None:
     make_tiny_model(tmp_path, tied=tied)
-    multiprocessing.spawn(in_process, args=(tmp_path,), nprocs=2)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    processes = [
+        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)], env=environment) for rank in range(2)
+    ]
+    assert [process.wait(WAIT) for process in processes] == [0, 0]
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
 
     model = load_model(tmp_path)
@@ -81,3 +88,7 @@ def test_a_model_in_one_piece_is_left_as_it_is(tmp_path: Path) -> None:
     assert torch.equal(model(INPUTS["input_ids"]).logits, logits)
     assert not is_sharded(model)
     assert list(unsharded_state(model)) == list(model.state_dict())
+
+
+if __name__ == "__main__":
+    in_process(int(sys.argv[1]), Path(sys.argv[2]))
