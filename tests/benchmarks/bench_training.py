@@ -77,8 +77,8 @@ def prepare(work: Path, base_model: Path, novel_file: Path) -> dict[str, Any]:
     learn = {"new_tokens": NEW_TOKENS}
     program("tokenizer.py", tokenizer, learn, "--base-model", base, "--corpus", corpus)
     program(
-        *("extended_model.py", work / "extended_model" / "manifest.json", {}),
-        *("--seed", 1, "--base-model", base, "--tokenizer", tokenizer),
+        *("extended_model.py", work / "extended_model" / "manifest.json", {"initialization": "mean"}),
+        *("--seed", 1, "--gpu", 0, "--base-model", base, "--tokenizer", tokenizer, "--corpus", corpus),
     )
     counts: dict[str, Any] = {}
     for vocabulary, directory in (("base", base_model), ("extended", tokenizer.parent)):
