@@ -23,14 +23,14 @@ def batches(path: Path) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
         for number in range(file.num_row_groups):
             rows = file.read_row_group(number, use_threads=False)
-            lengths = pc.binary_length(rows["text"]).to_numpy()
+            lengths = pl.Series(pc.binary_length(rows["text"]))  # Arrow's own way to NumPy imports pandas, 0.2 s
             start = 0
             for row, length in enumerate(lengths):
                 if size and size + length > BATCH_BYTES:
                     waiting.append(rows.slice(start, row - start))
                     yield _frame(waiting)
                     start, size = row, 0
-                size += int(length)
+                size += length
             waiting.append(rows.slice(start))
             del rows
         if waiting:
