@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,29 @@ class Workspace:
             assert line, output
             commands[rule] = [sys.executable, *shlex.split(line[1])[1:]]
         return commands
+
+    def trainer(self, **environment: str) -> int:
+        """Id of a process that trains in stage 1 here, with these values in its environment."""
+        program = str(self.root / "scripts" / "pretrain.py").encode()
+        wanted = {f"{name}={value}".encode() for name, value in environment.items()}
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                arguments = (directory / "cmdline").read_bytes().split(b"\0")
+                values = (directory / "environ").read_bytes().split(b"\0")
+            except OSError:  # it has ended in the meantime
+                continue
+            if program in arguments[:3] and wanted <= set(values):
+                return int(directory.name)
+        raise AssertionError("no process trains")
+
+    def wait_for_checkpoint(self, snakemake: subprocess.Popen[str]) -> None:
+        """Wait until stage 1 has a whole checkpoint; fails if `snakemake`, which runs it, ends before."""
+        limit = time.monotonic() + TIME_LIMIT
+        # What the trainer writes last.
+        while not list(self.root.glob("work/pretrain/*/checkpoint-*/trainer_state.json")):
+            assert snakemake.poll() is None, snakemake.communicate()[0]
+            assert time.monotonic() < limit
+            time.sleep(0.01)
 
     def configure(self, **sections: Mapping[str, Any]) -> None:
         """Change keys of the settings file; a value of None takes a key out."""

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,25 +128,11 @@ def signalled(words: list[str], workspace: Workspace, number: signal.Signals, at
         lines.append(line)
         if line.startswith(at):
             if number == signal.SIGKILL:
-                os.kill(worker(workspace), number)
+                os.kill(workspace.trainer(RANK="1"), number)
             else:
                 process.send_signal(number)
             break
     return lines + list(process.stdout), process.wait(WAIT)
-
-
-def worker(workspace: Workspace) -> int:
-    """Id of one of the processes that train in this workspace."""
-    program = str(workspace.root / "scripts" / "pretrain.py").encode()
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (directory / "cmdline").read_bytes().split(b"\0")
-            environment = (directory / "environ").read_bytes().split(b"\0")
-        except OSError:  # it has ended in the meantime
-            continue
-        if program in arguments[:3] and b"RANK=1" in environment:
-            return int(directory.name)
-    raise AssertionError("no training process")
 
 
 def test_time_limit_stops_all_of_them(workspace: Workspace) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -259,29 +258,11 @@ def test_killed_under_snakemake_it_ends_as_if_nothing_had_happened(done: Workspa
         stderr=subprocess.STDOUT,
         text=True,
     )
-    limit = time.monotonic() + WAIT
-    # What the trainer writes last into a checkpoint.
-    while not list(done.root.glob("work/pretrain/*/checkpoint-*/trainer_state.json")):
-        assert snakemake.poll() is None, snakemake.communicate()[0]
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-    os.kill(training_process(done), signal.SIGKILL)
+    done.wait_for_checkpoint(snakemake)
+    os.kill(done.trainer(), signal.SIGKILL)
     output, _ = snakemake.communicate(timeout=WAIT)
     assert snakemake.returncode != 0, output
     assert not target.exists()
 
     assert "pretrain: going on from" in done.make(TARGET)
     assert json.loads(target.read_text(encoding="utf-8")) == expected
-
-
-def training_process(workspace: Workspace) -> int:
-    """Id of the process that trains in this workspace."""
-    program = str(workspace.root / "scripts" / "pretrain.py").encode()
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (directory / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has ended in the meantime
-            continue
-        if program in arguments[:3]:
-            return int(directory.name)
-    raise AssertionError("no training process")

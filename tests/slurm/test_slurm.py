@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -73,11 +72,7 @@ def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Wo
         stderr=subprocess.STDOUT,
         text=True,
     )
-    limit = time.monotonic() + WAIT
-    while not list(workspace.root.glob("work/pretrain/*/checkpoint-*/trainer_state.json")):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < limit
-        time.sleep(0.05)
+    workspace.wait_for_checkpoint(process)
     job = subprocess.run(["squeue", "--noheader", "--format", "%i %D"], capture_output=True, text=True, check=True)
     number, nodes = job.stdout.split()
     assert nodes == "2"
