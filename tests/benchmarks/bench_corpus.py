@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +26,7 @@ sys.path[:0] = [str(PROJECT / "scripts"), str(PROJECT / "tests"), str(Path(__fil
 import polars as pl  # noqa: E402
 
 from chinese_text import disguised, documents  # noqa: E402
+from cost import Cost, cost_of  # noqa: E402
 from lib.deduplication import text_hashes  # noqa: E402
 from lib.shards import document_id  # noqa: E402
 from planted import Document, by_kind, plant, score  # noqa: E402
@@ -37,16 +37,6 @@ GROWTH = (1, 4, 16)
 GROWTH_MEGABYTES = 5.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
 OTHER = "datatrove"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What processes took, one after another."""
-
-    seconds: float
-    """Of a processor."""
-    megabytes: float
-    """Peak memory of the largest."""
 
 
 def main() -> None:
@@ -154,7 +144,7 @@ def grow(texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
 def our_cleaning(directory: Path) -> Cost:
     output = directory / "clean" / "text" / "0000.json"
     arguments = ["--source", "text", "--shard", "0", "--directory", directory, "--output", output]
-    return cost_of([[sys.executable, PROJECT / "scripts" / "clean.py", "--settings", "{}", *arguments]])
+    return cost_of([[sys.executable, PROJECT / "scripts" / "clean.py", "--settings", "{}", *arguments]], ONE_THREAD)
 
 
 def our_deduplication(directory: Path) -> Cost:
@@ -172,29 +162,14 @@ def our_deduplication(directory: Path) -> Cost:
             program("deduplicate.py", "duplicates/text.parquet", "--sources", "text", "--shards", 1, *where),
             program("shared_lines.py", "shared_lines/text.parquet", "--source", "text", "--shards", 1, *where),
             program("split.py", f"split/{shard}.json", "--seed", 1, "--minimum-length", 100, *which, *where),
-        ]
+        ],
+        ONE_THREAD,
     )
 
 
 def datatrove(peer: Path, task: str, source: Path, target: Path) -> Cost:
     shutil.rmtree(target, ignore_errors=True)
-    return cost_of([[peer, Path(__file__).parent / "datatrove_corpus.py", task, source, target]])
-
-
-def cost_of(commands: Sequence[Sequence[object]]) -> Cost:
-    seconds, peak = 0.0, 0.0
-    for command in commands:
-        with tempfile.TemporaryFile("w+") as log:
-            process = subprocess.Popen(
-                list(map(str, command)), env=os.environ | ONE_THREAD, stdout=log, stderr=subprocess.STDOUT
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            if status:
-                log.seek(0)
-                sys.exit(f"{' '.join(map(str, command))}\n{log.read()[-3000:]}")
-        seconds += usage.ru_utime + usage.ru_stime
-        peak = max(peak, usage.ru_maxrss / 1024)
-    return Cost(seconds, peak)
+    return cost_of([[peer, Path(__file__).parent / "datatrove_corpus.py", task, source, target]], ONE_THREAD)
 
 
 def write(path: Path, texts: Sequence[str]) -> None:

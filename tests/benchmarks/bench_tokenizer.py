@@ -32,6 +32,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer, sentence
 from tokenizers import AddedToken, Tokenizer, models, trainers  # noqa: E402
 
 from chinese_text import modern_documents  # noqa: E402
+from cost import cost_of  # noqa: E402
 from lib.base_vocabulary import base_vocabulary  # noqa: E402
 from lib.cleaning import clean  # noqa: E402
 from lib.continued_bpe import Extension, Goal, Merge, extend, learn  # noqa: E402
@@ -268,16 +269,11 @@ def program_cost(base_model: Path, train: Sequence[str], held_out: Sequence[str]
     program = [sys.executable, PROJECT / "scripts" / "tokenizer.py", "--settings", f'{{"new_tokens": {MEASURED}}}']
     where = ["--base-model", base_model / "manifest.json", "--corpus", corpus / "manifest.json"]
     command = [*program, *where, "--output", work / "tokenizer" / "manifest.json"]
-    environment = os.environ | {"TOKENIZERS_PARALLELISM": "true"}
-    start = time.perf_counter()
-    process = subprocess.Popen(list(map(str, command)), env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit("scripts/tokenizer.py failed")
+    cost = cost_of([command], {"TOKENIZERS_PARALLELISM": "true"})
     return {
-        "seconds": round(time.perf_counter() - start, 1),
-        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-        "megabytes": round(usage.ru_maxrss / 1024),
+        "seconds": round(cost.wall_seconds, 1),
+        "processor_seconds": round(cost.seconds, 1),
+        "megabytes": round(cost.megabytes),
     }
 
 
