@@ -61,7 +61,8 @@ bench-training: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/python tests/benchmarks/bench_training.py --peer $(PEERS)/bin/python
 
 bench-extension: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/tokenizer/sweep.tsv
+	@$(BIN)/snakemake --cores all --quiet host rules reason \
+		--configfile config/config.yaml tests/benchmarks/extension.yaml -- results/tokenizer/sweep.tsv
 	@OMP_NUM_THREADS=2 $(BIN)/python tests/benchmarks/bench_extension.py
 
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt

@@ -23,10 +23,10 @@ VOCABULARIES = ("base", "extended")
 VOCABULARY_FIGURES = {
     "characters": "characters",
     "tokens": "tokens",
-    "characters_per_token": "characters per token",
-    "bytes_per_token": "bytes per token",
-    "tokens_per_chinese_character": "tokens per Chinese character",
-    "whole_characters": "share of characters in one token",
+    "characters_per_token": "chars/token",
+    "bytes_per_token": "bytes/token",
+    "tokens_per_chinese_character": "tokens/Chinese char",
+    "whole_characters": "chars in one token",
 }
 TRAINING_SETTINGS = ("rank", "alpha", "learning_rate", "schedule", "batch_size", "gradient_accumulation")
 
@@ -46,8 +46,8 @@ def percent_text(value: float | None) -> str:
 
 def tiles(scores: pd.DataFrame, seconds: float) -> Html:
     """What the run achieved, at a glance."""
-    shown = [(percent_text(percent), f"{what}, against {against}") for what, percent, against in changes(scores)]
-    shortened = change(scores, "text_characters_per_token", "pretrained", "base")
+    shown = [(percent_text(percent), f"{what}, against the base model") for what, percent in changes(scores)]
+    shortened = change(scores, "text_characters_per_token", "pretrained")
     if shortened is not None:
         shown.append((f"× {1 + shortened / 100:.2f}", "characters per token of held-out text"))
     if seconds:
@@ -186,9 +186,11 @@ def corpus_section(summary: pd.DataFrame) -> Html:
 
 def tokenizer_section(report: Mapping[str, Any]) -> Html:
     """What the tokenizer's report.json says: figures by source, the new tokens, the same text in both vocabularies."""
+    is_one = len({row["source"] for row in report["sources"]}) == 2  # the source, and all together
     rows = [
         [str(row["source"]), str(row["vocabulary"]), *(figure_text(row[key]) for key in VOCABULARY_FIGURES)]
         for row in report["sources"]
+        if not (is_one and row["source"] == "all")
     ]
     examples = [
         join(

@@ -66,27 +66,24 @@ def read_score_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t")
 
 
-def change(table: pd.DataFrame, column: str, model: str, reference: str) -> float | None:
-    """Change of `column` from the row of `reference` to that of `model`, in percent; None when one is not there."""
+def change(table: pd.DataFrame, column: str, model: str) -> float | None:
+    """Change of `column` from the base model to `model`, in percent; None when one of them is not there."""
     values = table.set_index("model")[column]
-    if model not in values or reference not in values:
+    if model not in values or "base" not in values:
         return None
-    before, after = values[reference], values[model]
+    before, after = values["base"], values[model]
     return None if pd.isna(before) or pd.isna(after) or not before else float(100 * (after - before) / before)
 
 
-def changes(table: pd.DataFrame) -> list[tuple[str, float, str]]:
-    """What the run achieved: (what, change of bits per character in percent, against what)."""
+def changes(table: pd.DataFrame) -> list[tuple[str, float]]:
+    """What the run achieved: (what, change of bits per character against the base model, in percent)."""
     compared = [
-        ("held-out text after pretraining", "text", "pretrained", "base", "the base model"),
-        ("responses after fine-tuning", "response", "finetuned", "pretrained", "the pretrained model"),
-        ("control text after both", "control", "finetuned", "base", "the base model"),
+        ("held-out text after pretraining", "text", "pretrained"),
+        ("responses after fine-tuning", "response", "finetuned"),
+        ("control text after both", "control", "finetuned"),
     ]
-    found = [
-        (what, change(table, f"{column}_bits_per_character", model, reference), against)
-        for what, column, model, reference, against in compared
-    ]
-    return [(what, percent, against) for what, percent, against in found if percent is not None]
+    found = [(what, change(table, f"{column}_bits_per_character", model)) for what, column, model in compared]
+    return [(what, percent) for what, percent in found if percent is not None]
 
 
 def render(table: pd.DataFrame) -> str:
@@ -103,8 +100,8 @@ def render(table: pd.DataFrame) -> str:
     lines.insert(1, "-" * len(lines[0]))
     lines += ["", "Lower is better: bits that the model needs for one character of text it was not trained on."]
     noted = changes(table)
-    width = max((len(what) for what, _, _ in noted), default=0)
-    lines += [f"  {what.ljust(width)}  {percent:+7.1f} %  against {against}" for what, percent, against in noted]
+    width = max((len(what) for what, _ in noted), default=0)
+    lines += [f"  {what.ljust(width)}  {percent:+7.1f} %  against the base model" for what, percent in noted]
     return "\n".join(lines)
 
 
