@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
+EXTENSION := config/config.yaml tests/benchmarks/extension.yaml
 
 .PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-extension
 
@@ -61,9 +62,8 @@ bench-training: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/python tests/benchmarks/bench_training.py --peer $(PEERS)/bin/python
 
 bench-extension: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all --quiet host rules reason \
-		--configfile config/config.yaml tests/benchmarks/extension.yaml -- results/tokenizer/sweep.tsv
-	@OMP_NUM_THREADS=2 $(BIN)/python tests/benchmarks/bench_extension.py
+	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/tokenizer/sweep.tsv
+	@OMP_NUM_THREADS=2 $(BIN)/python tests/benchmarks/bench_extension.py --config $(EXTENSION)
 
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'

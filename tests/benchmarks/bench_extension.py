@@ -2,10 +2,10 @@
 
     make bench-extension
 
-Reads what the sweep measured at every size, measures what fitting rows and a training step cost, and draws quality
-against time. Time is processor time of all cores, so that other work on the machine counts for little; steps of the
-sizes are measured in turn, and a curve begins where fitting its rows ends. The other side of every row is training
-without new tokens.
+Reads what the sweep measured at the sizes that extension.yaml names, measures what fitting rows and a training step
+cost, and draws quality against time. Time is processor time of all cores, so that other work on the machine counts for
+little; steps of the sizes are measured in turn, and a curve begins where fitting its rows ends. The other side of every
+row is training without new tokens.
 """
 
 import argparse
@@ -32,6 +32,7 @@ import torch  # noqa: E402
 import yaml  # noqa: E402
 from bench_corpus import processor  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from snakemake.utils import update_config  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 from lib.brief_training import blocks, train_briefly  # noqa: E402
@@ -64,7 +65,7 @@ class Curve:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=PROJECT / "config" / "config.yaml")
+    parser.add_argument("--config", type=Path, nargs="+", required=True, help="settings files; a later one wins")
     parser.add_argument("--base-model", type=Path, default=PROJECT / "results" / "base_model" / "manifest.json")
     parser.add_argument("--corpus", type=Path, default=PROJECT / "results" / "corpus" / "manifest.json")
     parser.add_argument("--sweep", type=Path, default=PROJECT / "results" / "sweep")
@@ -72,10 +73,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=PROJECT / "results" / "benchmarks" / "extension.json")
     args = parser.parse_args()
     quiet_libraries()
-    settings = PipelineSettings.model_validate(yaml.safe_load(args.config.read_text(encoding="utf-8")))
-    scores = {int(path.parent.name): read_json(path) for path in args.sweep.glob("*/scores.json")}
-    costs = measure(settings, args.base_model, args.corpus, args.sweep, sorted(scores))
-    curves = [curve(scores[size], *costs[size]) for size in sorted(scores)]
+    config: dict[str, Any] = {}
+    for path in args.config:
+        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")))
+    settings = PipelineSettings.model_validate(config)
+    sizes = settings.sweep.sizes
+    costs = measure(settings, args.base_model, args.corpus, args.sweep, sizes)
+    curves = [curve(read_json(args.sweep / str(size) / "scores.json"), *costs[size]) for size in sizes]
     rows = list(compare(curves, costs))
     machine = {"cpu": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
     args.output.parent.mkdir(parents=True, exist_ok=True)
