@@ -126,6 +126,7 @@ def test_killed_process(tmp_path: Path) -> None:
 def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_path: Path) -> None:
     body = """
     import atexit, torch
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which would leave the parent stopped
     torch.distributed.init_process_group("gloo")
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
