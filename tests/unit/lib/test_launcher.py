@@ -125,9 +125,10 @@ def test_killed_process(tmp_path: Path) -> None:
 
 def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_path: Path) -> None:
     body = """
-    import atexit, torch
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which would leave the parent stopped
-    torch.distributed.init_process_group("gloo")
+    import atexit, datetime, torch
+    torch.distributed.init_process_group("gloo", timeout=datetime.timedelta(seconds=20))
+    # Neither a signal nor a connection that hangs may leave the parent stopped.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     atexit.register(os.abort)  # ends by a signal, too, after it has spoken
