@@ -2,7 +2,8 @@
 
 in   the sources of config/corpus.tsv
 out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, lines/, duplicates/, shared_lines/,
-     split/, validation/, emptied/, mix/, held_out/, train/, contaminated/, summary.tsv, README.md, manifest.json
+     mix/, split/, train/, validation/, emptied/, summary.tsv, README.md, manifest.json
+     with corpus.decontaminate also held_out/, decontaminated/, contaminated/
 
 Documents are dealt into a fixed number of shards per source, so that all jobs are known before anything runs.
 A source's row reaches its own rules only: changing one row leaves the raw and clean shards of all others alone, and the
@@ -24,14 +25,8 @@ from lib.settings.corpus import (
 from lib.sheets import NAME_PATTERN
 from lib.source_files import WATCHED_FILES, listing_fingerprint
 
-# What training text is checked against. Nothing when it is not checked, so that no source then hangs on another's text.
-HELD_OUT_SOURCES = list(CORPUS_SOURCES) if SETTINGS.corpus.decontaminate else []
-HELD_OUT_SETS = (
-    list(INSTRUCTION_SOURCES.values())
-    if SETTINGS.corpus.decontaminate and SETTINGS.corpus.decontaminate_instructions
-    else []
-)
-
+# Instructions that training text is checked against, if it is checked.
+HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontaminate_instructions else []
 
 # The settings of each source: the general ones, and its own where the sheet has any.
 SOURCE_SETTINGS = {name: SETTINGS.corpus.model_copy(update=row.settings) for name, row in CORPUS_SOURCES.items()}
@@ -207,38 +202,6 @@ rule shared_lines:
         " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
 
 
-rule split:
-    input:
-        "results/corpus/clean/{source}/{shard}.parquet",
-        "results/corpus/duplicates/{source}.parquet",
-        "results/corpus/shared_lines/{source}.parquet",
-    output:
-        "results/corpus/validation/{source}/{shard}.parquet",
-        "results/corpus/emptied/{source}/{shard}.parquet",
-        counts="results/corpus/split/{source}/{shard}.json",
-    log:
-        "logs/split/{source}/{shard}.log",
-    benchmark:
-        "benchmarks/split/{source}/{shard}.tsv"
-    conda:
-        "../envs/text.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=megabytes(4000),
-        runtime=minutes(30),
-    params:
-        settings=to_json(SETTINGS.corpus, SplitSettings),
-        seed=SETTINGS.seed,
-        minimum_length=lambda wildcards: SOURCE_SETTINGS[wildcards.source].minimum_length,
-        program=SCRIPTS / "split.py",
-        code=code("split"),
-    shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
-        " --minimum-length {params.minimum_length} --source {wildcards.source:q} --shard {wildcards.shard}"
-        " --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
-
-
 rule mix:
     input:
         # Without a cap there is nothing to count.
@@ -281,11 +244,45 @@ rule mix:
         " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
 
 
+rule split:
+    input:
+        "results/corpus/clean/{source}/{shard}.parquet",
+        "results/corpus/duplicates/{source}.parquet",
+        "results/corpus/shared_lines/{source}.parquet",
+        "results/corpus/mix/{source}.json",
+    output:
+        "results/corpus/train/{source}/{shard}.parquet",
+        "results/corpus/validation/{source}/{shard}.parquet",
+        "results/corpus/emptied/{source}/{shard}.parquet",
+        counts="results/corpus/split/{source}/{shard}.json",
+    log:
+        "logs/split/{source}/{shard}.log",
+    benchmark:
+        "benchmarks/split/{source}/{shard}.tsv"
+    conda:
+        "../envs/text.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(30),
+    params:
+        settings=to_json(SETTINGS.corpus, SplitSettings),
+        seed=SETTINGS.seed,
+        minimum_length=lambda wildcards: SOURCE_SETTINGS[wildcards.source].minimum_length,
+        program=SCRIPTS / "split.py",
+        code=code("split"),
+    shell:
+        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
+        " --minimum-length {params.minimum_length} --source {wildcards.source:q} --shard {wildcards.shard}"
+        " --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
+
+
 rule held_out:
     input:
-        expand("results/corpus/validation/{source}/{shard}.parquet", source=HELD_OUT_SOURCES, shard=SHARDS),
+        expand("results/corpus/validation/{source}/{shard}.parquet", source=CORPUS_SOURCES, shard=SHARDS),
         INSTRUCTION_FILES if HELD_OUT_SETS else [],
-        benchmarks=BENCHMARK_FILES if SETTINGS.corpus.decontaminate else [],
+        benchmarks=BENCHMARK_FILES,
     output:
         "results/corpus/held_out/hashes.npy",
         "results/corpus/held_out/owners.npy",
@@ -304,7 +301,7 @@ rule held_out:
         runtime=minutes(60),
     params:
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
-        sources=HELD_OUT_SOURCES,
+        sources=list(CORPUS_SOURCES),
         shards=len(SHARDS),
         sets=instruction_rows(HELD_OUT_SETS, "format", "layout"),
         downloads="work/downloads",
@@ -319,15 +316,12 @@ rule held_out:
 
 rule decontaminate:
     input:
-        "results/corpus/clean/{source}/{shard}.parquet",
-        "results/corpus/duplicates/{source}.parquet",
-        "results/corpus/shared_lines/{source}.parquet",
-        "results/corpus/mix/{source}.json",
+        "results/corpus/train/{source}/{shard}.parquet",
         "results/corpus/held_out/manifest.json",
     output:
-        "results/corpus/train/{source}/{shard}.parquet",
+        "results/corpus/decontaminated/{source}/{shard}.parquet",
         "results/corpus/contaminated/{source}/{shard}.parquet",
-        counts="results/corpus/train/{source}/{shard}.json",
+        counts="results/corpus/decontaminated/{source}/{shard}.json",
     log:
         "logs/decontaminate/{source}/{shard}.log",
     benchmark:
@@ -341,14 +335,10 @@ rule decontaminate:
         runtime=minutes(60),
     params:
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
-        split=to_json(SETTINGS.corpus, SplitSettings),
-        seed=SETTINGS.seed,
-        minimum_length=lambda wildcards: SOURCE_SETTINGS[wildcards.source].minimum_length,
         program=SCRIPTS / "decontaminate.py",
         code=code("decontaminate"),
     shell:
         "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --split {params.split:q} --seed {params.seed} --minimum-length {params.minimum_length}"
         " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
         " --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
@@ -358,7 +348,7 @@ rule corpus:
         expand("results/corpus/raw/{source}.json", source=CORPUS_SOURCES),
         expand(
             "results/corpus/{step}/{source}/{shard}.json",
-            step=["clean", "split", "train"],
+            step=["clean", "split", *(["decontaminated"] if SETTINGS.corpus.decontaminate else [])],
             source=CORPUS_SOURCES,
             shard=SHARDS,
         ),
@@ -367,7 +357,7 @@ rule corpus:
         # Not read, but part of what the manifest vouches for: a shard that was deleted is made again.
         expand(
             "results/corpus/{split}/{source}/{shard}.parquet",
-            split=["train", "validation"],
+            split=[SETTINGS.corpus.training_folder, "validation"],
             source=CORPUS_SOURCES,
             shard=SHARDS,
         ),

@@ -11,7 +11,7 @@ from lib.settings.pretrain import PackingSettings
 
 rule pretrain_tokens:
     input:
-        train="results/corpus/train/{source}/{shard}.parquet",
+        train=f"results/corpus/{SETTINGS.corpus.training_folder}/{{source}}/{{shard}}.parquet",
         validation="results/corpus/validation/{source}/{shard}.parquet",
         tokenizer="results/tokenizer/manifest.json",
     output:

@@ -5,8 +5,9 @@
         --output results/corpus/manifest.json
 
 Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json,
-shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json and train/SOURCE/SHARD.json. Writes summary.tsv (a row per source
-and rule), README.md and, last, the manifest. Fails when nothing is left to train on or to hold out.
+shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json and, with corpus.decontaminate, decontaminated/SOURCE/SHARD.json.
+Writes summary.tsv (a row per source and rule), README.md and, last, the manifest. Fails when nothing is left to train
+on or to hold out.
 """
 
 import argparse
@@ -52,9 +53,9 @@ class SourceCounts:
     clean: list[dict[str, dict[str, int]]]
     """By shard: what each rule did."""
     split: list[dict[str, dict[str, Any]]]
-    """By shard: duplicates by rule, train, validation."""
-    train: list[dict[str, dict[str, Any]]]
-    """By shard: what mixing and decontamination left out or added, and what is left to train on."""
+    """By shard: duplicates by rule, what the mix left out or added, train, validation."""
+    decontaminated: list[dict[str, dict[str, Any]]]
+    """By shard: what repeats held-out text, and train, what is left; empty when that is not looked for."""
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
     settings = from_json(CorpusSettings, args.settings)
     directory: Path = args.output.parent
 
-    sources = [read_counts(directory, Source(**row), settings.shards) for row in json.loads(args.sources)]
+    sources = [read_counts(directory, Source(**row), settings) for row in json.loads(args.sources)]
     table = summarise(sources)
     check(table, settings)
     with new_file(directory / "summary.tsv") as path:
@@ -89,9 +90,9 @@ def main() -> None:
         print(f"corpus: {split}: {counts['documents']:,} documents, {counts['characters']:,} characters", flush=True)
 
 
-def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
+def read_counts(directory: Path, source: Source, settings: CorpusSettings) -> SourceCounts:
     """The count files of one source."""
-    names = [f"{source.name}/{shard_name(number)}.json" for number in range(shards)]
+    names = [f"{source.name}/{shard_name(number)}.json" for number in range(settings.shards)]
     lines = pl.read_parquet(directory / "shared_lines" / f"{source.name}.parquet", columns=["text"], n_rows=EXAMPLES)
     return SourceCounts(
         source,
@@ -99,7 +100,7 @@ def read_counts(directory: Path, source: Source, shards: int) -> SourceCounts:
         lines["text"].to_list(),
         [read_json(directory / "clean" / name) for name in names],
         [read_json(directory / "split" / name) for name in names],
-        [read_json(directory / "train" / name) for name in names],
+        [read_json(directory / "decontaminated" / name) for name in names] if settings.decontaminate else [],
     )
 
 
@@ -114,18 +115,18 @@ def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
         steps = [("fetch", "quarantined", _quarantined(counts.raw)), ("fetch", "read", _unchanged(counts.raw))]
         steps += [("clean", rule, _add([shard[rule] for shard in counts.clean])) for rule in counts.clean[0]]
         split = {key: _add([shard[key] for shard in counts.split]) for key in counts.split[0]}
-        train = {key: _add([shard[key] for shard in counts.train]) for key in counts.train[0]}
         for rule in ("exact_duplicate", "near_duplicate"):
             steps.append(("deduplicate", rule, _with(steps[-1][2], "dropped", split[rule])))
         steps.append(("split", "shared_lines", _with(steps[-1][2], "dropped", split["shared_lines"])))
-        steps += [("split", name, _unchanged(split[name])) for name in ("validation", "train")]
-        for step, rule, effect in (
-            ("mix", "weight", "dropped"),
-            ("mix", "max_characters", "dropped"),
-            ("decontaminate", "contaminated", "dropped"),
-            ("mix", "repeat", "added"),
-        ):
-            steps.append((step, rule, _with(steps[-1][2], effect, train[rule])))
+        steps += [
+            ("split", "validation", _unchanged(split["validation"])),
+            ("split", "train", _unchanged(split["split"])),
+        ]
+        for rule, effect in (("weight", "dropped"), ("max_characters", "dropped"), ("repeat", "added")):
+            steps.append(("mix", rule, _with(steps[-1][2], effect, split[rule])))
+        if counts.decontaminated:
+            contaminated = _add([shard["contaminated"] for shard in counts.decontaminated])
+            steps.append(("decontaminate", "contaminated", _with(steps[-1][2], "dropped", contaminated)))
         rows += [{"source": counts.source.name, "step": step, "rule": rule, **values} for step, rule, values in steps]
     table = pd.DataFrame(rows, columns=["source", "step", "rule", *COLUMNS])
     return table.fillna(dict.fromkeys(COLUMNS, 0)).astype(dict.fromkeys(COLUMNS, "int64"))
@@ -133,7 +134,7 @@ def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
 
 def results(table: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Documents and characters of the finished splits."""
-    rows = {"train": table[table["rule"] == "repeat"], "validation": table[table["rule"] == "validation"]}
+    rows = {"train": table.groupby("source").tail(1), "validation": table[table["rule"] == "validation"]}
     return {name: {unit: int(rows[name][f"{unit}_out"].sum()) for unit in UNITS} for name in SPLITS}
 
 
@@ -167,7 +168,8 @@ def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
     if not left["train"]:
         raise UserError(
             f"no document is left to train on: {split['train']:,} after the split, dropped by rule: {reasons}; look at "
-            "results/corpus/contaminated/ and at the columns weight and max_characters of the sheet"
+            + "results/corpus/contaminated/ and at " * settings.decontaminate
+            + "the columns weight and max_characters of the sheet"
         )
 
 
@@ -178,10 +180,13 @@ def manifest(
     shards: dict[str, list[str]] = {split: [] for split in SPLITS}
     files = {}
     for counts in sources:
-        for number, (train, validation) in enumerate(zip(counts.train, counts.split, strict=True)):
-            for split, shard in (("train", train["train"]), ("validation", validation["validation"])):
+        folders = {"train": settings.training_folder, "validation": "validation"}
+        finished = {"train": counts.decontaminated or counts.split, "validation": counts.split}
+        for number in range(settings.shards):
+            for split, folder in folders.items():
+                shard = finished[split][number][split]
                 if shard["documents"]:
-                    path = f"{split}/{counts.source.name}/{shard_name(number)}.parquet"
+                    path = f"{folder}/{counts.source.name}/{shard_name(number)}.parquet"
                     shards[split].append(path)
                     files[path] = {key: shard[key] for key in ("bytes", "sha256")}
     inputs = [f"raw/{counts.source.name}.json" for counts in sources]

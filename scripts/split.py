@@ -1,12 +1,12 @@
-"""Hold out part of one shard, without duplicates, for validation.
+"""Divide one shard, without duplicates, into text to train on and text that is held out.
 
-    python scripts/split.py --settings '{"validation_fraction": 0.05}' --seed 1 --source news --shard 0 \
-        --directory results/corpus --output results/corpus/split/news/0000.json
+    python scripts/split.py --settings '{"validation_fraction": 0.05}' --seed 1 --minimum-length 100 \
+        --source news --shard 0 --directory results/corpus --output results/corpus/split/news/0000.json
 
-Reads clean/SOURCE/SHARD.parquet, duplicates/SOURCE.parquet and shared_lines/SOURCE.parquet below the directory. Writes
-validation/SOURCE/SHARD.parquet (columns id, text), emptied/SOURCE/SHARD.parquet (id, text: documents that are too short
-without their shared lines), and the documents and characters of duplicates, by rule, of what shared lines do, and of
-both splits into the output.
+Reads clean/SOURCE/SHARD.parquet, duplicates/SOURCE.parquet, shared_lines/SOURCE.parquet and mix/SOURCE.json below the
+directory. Writes train/ and validation/SOURCE/SHARD.parquet (columns id, text; training documents as often as the mix
+says), emptied/SOURCE/SHARD.parquet (id, text: documents that are too short without their shared lines), and, into the
+output, the documents and characters of duplicates, by rule, of what shared lines and the mix do, and of both splits.
 Of a cluster of near-duplicates one member is left, whose text alone decides: no cluster stands on both sides.
 """
 
@@ -18,7 +18,8 @@ import polars as pl
 
 from lib.draws import are_held_out
 from lib.errors import run
-from lib.manifest import write_json
+from lib.manifest import read_json, write_json
+from lib.mixing import mixed
 from lib.outputs import new_file
 from lib.remaining import Remainder
 from lib.settings.base import from_json
@@ -26,6 +27,7 @@ from lib.settings.corpus import SplitSettings
 from lib.shard_batches import ShardWriter, batches
 from lib.shards import Counts, add, describe_file, shard_name
 
+SPLITS = ("train", "validation")
 DUPLICATES = ("exact_duplicate", "near_duplicate")
 
 
@@ -43,12 +45,13 @@ def main() -> None:
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
     remainder = Remainder(args.directory, args.source, args.minimum_length)
+    mix = read_json(args.directory / "mix" / f"{args.source}.json")
     counts: Counts = {}
-    path = args.directory / "validation" / shard
+    paths = {split: args.directory / split / shard for split in SPLITS}
     with ExitStack() as stack:
-        validation, emptied = (
+        train, validation, emptied = (
             stack.enter_context(ShardWriter(stack.enter_context(new_file(target))))
-            for target in (path, args.directory / "emptied" / shard)
+            for target in (*paths.values(), args.directory / "emptied" / shard)
         )
         for documents in batches(args.directory / "clean" / shard):
             remaining = remainder(documents)
@@ -58,12 +61,20 @@ def main() -> None:
             emptied.write(remaining.short)
             add(counts, "shared_lines", remaining.short, changed=remaining.changed, removed=remaining.removed)
             kept = remaining.kept
-            held_out = pl.Series(are_held_out(kept["hash"], settings.validation_fraction, args.seed))
-            add(counts, "train", kept.filter(~held_out))
-            add(counts, "validation", kept.filter(held_out))
-            validation.write(kept.filter(held_out).select("id", "text"))
-            del remaining, kept
-    counts["validation"] |= describe_file(path)
+            del remaining
+            is_held_out = pl.Series(are_held_out(kept["hash"], settings.validation_fraction, args.seed))
+            held_out = kept.filter(is_held_out).select("id", "text")
+            add(counts, "validation", held_out)
+            validation.write(held_out)
+            kept = kept.filter(~is_held_out)
+            add(counts, "split", kept)
+            taken = mixed(kept, mix, args.seed, counts)
+            del kept, held_out
+            add(counts, "train", taken)
+            train.write(taken)
+            del taken
+    for split, path in paths.items():
+        counts[split] |= describe_file(path)
     with new_file(args.output) as output:
         write_json(output, counts)
     numbers = {name: f"{counts[name]['documents']:,}" for name in counts}

@@ -80,14 +80,19 @@ def data_card(
         if shared:
             lines += ["", f"Lines that many documents of {source.name} share, and that were dropped, begin with:", ""]
             lines += [f"- {line}" for line in shared]
+    contaminated = (
+        " contaminated/SOURCE/SHARD.parquet names each training document that repeats held-out text, with the n-gram "
+        "and whose it is."
+    )
     lines += [
         "",
         "Characters: in, less removed from documents that stay, less those of dropped documents, with those added by "
         "taking documents more than once, gives out. Every document that cleaning dropped is in "
         "dropped/SOURCE/SHARD.parquet with the rule and the value that it measured; duplicates/SOURCE.parquet names "
-        "each duplicate and the document that it repeats; contaminated/SOURCE/SHARD.parquet names each training "
-        "document that repeats held-out text, with the n-gram and whose it is; shared_lines/SOURCE.parquet holds the "
-        "lines that many documents share, emptied/SOURCE/SHARD.parquet the documents that are too short without them.",
+        "each duplicate and the document that it repeats; shared_lines/SOURCE.parquet holds the lines that many "
+        "documents share, emptied/SOURCE/SHARD.parquet the documents that are too short without them."
+        + contaminated
+        * settings.decontaminate,
         "",
         "## Settings",
         "",

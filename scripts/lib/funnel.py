@@ -92,7 +92,7 @@ def overview(summary: pd.DataFrame) -> Html:
         by_rule = part.set_index("rule")
         read, kept = (
             {unit: int(by_rule.loc[rules, f"{unit}_out"].sum()) for unit in ("documents", "characters")}
-            for rules in (["read"], ["repeat", "validation"])
+            for rules in (["read"], ["validation", by_rule.index[-1]])
         )
         share = kept["characters"] / max(read["characters"], 1)
         figures = (read["documents"], kept["documents"], read["characters"], kept["characters"])

@@ -37,15 +37,15 @@ PRETRAIN_DATA = {"pretrain_data"} | PRETRAIN
 PRETRAIN_TOKENS = per_shard("pretrain_tokens") | PRETRAIN_DATA
 TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_TOKENS
 CORPUS = {"corpus"} | TOKENIZER
-SHARED_LINES = per_source("shared_lines") | per_shard("split") | per_shard("decontaminate") | CORPUS
+SHARED_LINES = per_source("shared_lines") | per_shard("split") | CORPUS
 CLEAN = per_shard("clean") | per_shard("signatures") | per_source("deduplicate") | SHARED_LINES
 # Of the last source alone, which no other one hangs on.
 LETTERS_CLEAN = set().union(
     *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines")),
-    *(per_shard(rule, "letters") for rule in ("clean", "signatures", "split", "decontaminate")),
+    *(per_shard(rule, "letters") for rule in ("clean", "signatures", "split")),
 )
 FETCH = per_source("fetch") | CLEAN
-EVERYTHING = {"base_model", "held_out"} | per_source("mix") | FETCH
+EVERYTHING = {"base_model"} | per_source("mix") | FETCH
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,12 @@ def test_a_changed_setting_makes_what_reads_it(
 ) -> None:
     done.configure(**{section: values})
     assert done.planned() == expected
+
+
+def test_a_weight_makes_what_follows_from_splitting_its_source(done: Workspace) -> None:
+    rows = "stories\tdata/stories.jsonl\t\nletters\tdata/letters.jsonl\t2\n"
+    (done.root / "config" / "corpus.tsv").write_text(f"name\turi\tweight\n{rows}", encoding="utf-8")
+    assert done.planned() == per_source("mix", "letters") | per_shard("split", "letters") | CORPUS
 
 
 def test_a_source_is_mixed_by_its_text_only_under_a_cap(done: Workspace) -> None:

@@ -96,9 +96,6 @@ class Run:
                 shards=shards,
                 directory=self.directory,
             )
-            for shard in range(shards):
-                output = f"split/{name}/{shard:04d}.json"
-                self.shard(split, output, name, shard, part(SplitSettings), seed=1, **length)
             cap = ["--max-characters", str(row["max_characters"])] if "max_characters" in row else []
             self.program(
                 mix,
@@ -111,23 +108,28 @@ class Run:
                 weight=row.get("weight", 1),
                 directory=self.directory,
             )
+            for shard in range(shards):
+                output = f"split/{name}/{shard:04d}.json"
+                self.shard(split, output, name, shard, part(SplitSettings), seed=1, **length)
+        if everything.decontaminate:
+            self.decontaminate(list(sources), shards, part(DecontaminationSettings))
+        self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sources=rows)
+        return self.directory / "manifest.json"
+
+    def decontaminate(self, sources: list[str], shards: int, settings: str) -> None:
         self.program(
             held_out,
             "--sources",
             *sources,
             output="held_out/manifest.json",
-            settings=part(DecontaminationSettings),
+            settings=settings,
             shards=shards,
             directory=self.directory,
             downloads=self.directory,
         )
         for name in sources:
             for shard in range(shards):
-                output = f"train/{name}/{shard:04d}.json"
-                values = part(DecontaminationSettings)
-                self.shard(decontaminate, output, name, shard, values, split=part(SplitSettings), seed=1, **length)
-        self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sources=rows)
-        return self.directory / "manifest.json"
+                self.shard(decontaminate, f"decontaminated/{name}/{shard:04d}.json", name, shard, settings)
 
     def shard(self, program: ModuleType, output: str, source: str, shard: int, settings: Any, **more: Any) -> None:
         more |= {"settings": settings, "source": source, "shard": shard, "directory": self.directory}
@@ -221,13 +223,14 @@ def test_mixed_and_decontaminated_text_does_not_depend_on_the_number_of_shards(
     for shards, batch in ((1, 1 << 25), (3, 500), (7, 1 << 25)):
         run.directory = tmp_path / str(shards)
         run.monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
-        run(dirty, shards=shards, rows=rows, decontamination_ngram=30)
+        run(dirty, shards=shards, rows=rows, decontaminate=True, decontamination_ngram=30)
         table = pd.read_csv(run.directory / "summary.tsv", sep="\t").set_index(["source", "rule"])
         assert table.loc[("books", "repeat"), "documents_added"] > 5
         assert table.loc[("news", "max_characters"), "documents_dropped"] > 5
         assert table.loc[("news", "repeat"), "characters_out"] <= 800
+        assert table.loc[("news", "contaminated"), "documents_dropped"] >= 1
         assert table.groupby("rule")["documents_dropped"].sum()[["near_duplicate", "contaminated"]].min() >= 4
-        for name in ("train", "validation", "contaminated"):
+        for name in ("decontaminated", "validation", "contaminated"):
             paths = sorted(run.directory.glob(f"{name}/*/*.parquet"))
             pl.concat(map(pl.read_parquet, paths)).sort("id").write_ndjson(tmp_path / "sorted")
             written.append((tmp_path / "sorted").read_bytes())
@@ -317,7 +320,7 @@ def test_records_that_cannot_be_read_are_in_the_ledger(run: Run, sources: dict[s
 
 
 def test_no_training_document_shares_a_long_run_with_validation(run: Run, dirty: dict[str, str]) -> None:
-    manifest = run(dirty, decontamination_ngram=30)
+    manifest = run(dirty, decontaminate=True, decontamination_ngram=30)
     train, validation = ([text for _, text in texts(manifest, name)] for name in ("train", "validation"))
     runs = {text[place : place + 40] for text in validation for place in range(len(text) - 39)}
     assert runs

@@ -141,6 +141,11 @@ class DecontaminationSettings(StageSettings):
     benchmarks: list[str] = Field(default_factory=list)
     """Files with benchmarks (text, JSON, JSONL, CSV, TSV or Parquet) that must not be repeated."""
 
+    @property
+    def training_folder(self) -> str:
+        """Folder of results/corpus/ with the shards that are trained on."""
+        return "decontaminated" if self.decontaminate else "train"
+
 
 class CorpusSettings(
     ReadingSettings, SourceSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
