@@ -3,10 +3,11 @@
     make bench-tokenizer
 
 News and reviews, cleaned as the pipeline cleans; a twentieth of the lines is held out and never seen in learning. For
-1,000 to 16,000 new tokens on the base model of the default run: continued BPE; a vocabulary trained separately on the
-same text, its merges appended; `add_tokens` of the words that continued BPE found. For a SentencePiece base, trained
-here on English: pieces of a second SentencePiece model appended, as the Llama models for Chinese have it. Time and
-memory are those of the whole program scripts/tokenizer.py; speeds count processor time, medians of alternating rounds.
+1,000 to 16,000 new tokens on the base model of the default run: continued BPE; the same without limits on what a token
+may hold; a vocabulary trained separately on the same text, its merges appended; `add_tokens` of words that continued
+BPE found. For a SentencePiece base, trained here on English: pieces of a second SentencePiece model appended, as the
+Llama models for Chinese have it. Time and memory are those of the whole program scripts/tokenizer.py; speeds count
+processor time, medians of alternating rounds.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,7 +31,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import polars as pl  # noqa: E402
 from bench_corpus import megabytes, processor  # noqa: E402
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer, sentencepiece_model_pb2  # noqa: E402
-from tokenizers import AddedToken, Tokenizer, models, trainers  # noqa: E402
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers  # noqa: E402
 
 from chinese_text import modern_documents  # noqa: E402
 from cost import cost_of  # noqa: E402
@@ -97,13 +99,15 @@ def compare_byte_level(
     base: Tokenizer, train: Sequence[str], held_out: Sequence[str], extended: dict[int, Tokenizer]
 ) -> Iterator[Row]:
     """One row for each size; the extended tokenizers go into `extended`."""
-    other = separate(base, train)
+    other = merges_of(separate(base, train))
+    unlimited = merges_without_limits(base, train)
     reached = characters_per_token(base, held_out)
     for size in SIZES:
         extended[size] = continued(base, train, size)
         ways = {
             "ours": extended[size],
-            "merges appended": appended(base, other, size),
+            "without limits": with_merges(base, unlimited, size),
+            "merges appended": with_merges(base, other, size),
             "add_tokens": with_added(base, words(base, extended[size])),
         }
         yield show(
@@ -158,11 +162,38 @@ def separate(base: Tokenizer, train: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-def appended(base: Tokenizer, other: Tokenizer, size: int) -> Tokenizer:
-    """`base` with the first merges of `other` that make `size` new tokens."""
+def merges_without_limits(base: Tokenizer, train: Sequence[str]) -> list[Merge]:
+    """Merges over the base's tokens, whatever they hold, as the trainer of `tokenizers` learns them.
+
+    It takes characters only, so each of the base's tokens becomes one of those for private use.
+    """
+    letters = {number: chr(0xF0000 + number) for number in base.get_vocab().values()}
+    tokens = {letters[number]: token for token, number in base.get_vocab().items()}
+
+    @cache
+    def disguised(run: str) -> str:
+        return "".join(letters[token.id] for token in base.model.tokenize(run))
+
+    runs = (disguised(run) for text in train for run, _ in base.pre_tokenizer.pre_tokenize_str(text))
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.train_from_iterator(
+        runs, trainers.BpeTrainer(vocab_size=len(letters) + 2 * SIZES[-1], show_progress=False)
+    )
+    return [
+        Merge(*("".join(tokens[letter] for letter in part) for part in (merge.left, merge.right)))
+        for merge in merges_of(tokenizer)
+    ]
+
+
+def merges_of(tokenizer: Tokenizer) -> list[Merge]:
+    return [Merge(*pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
+
+
+def with_merges(base: Tokenizer, merges: Sequence[Merge], size: int) -> Tokenizer:
+    """`base` with the first of `merges` that make `size` new tokens."""
     known = set(base.get_vocab())
-    merges = [Merge(*pair) for pair in json.loads(other.to_str())["model"]["merges"]]
-    there = {tuple(pair) for pair in json.loads(base.to_str())["model"]["merges"]}
+    there = {(merge.left, merge.right) for merge in merges_of(base)}
     new: dict[str, None] = {}
     taken: list[Merge] = []
     for merge in merges:

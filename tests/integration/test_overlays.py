@@ -1,0 +1,60 @@
+"""The settings files in config/, each run from end to end on a CPU, on a small random model of the family it is for."""
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tiny_families import FAMILIES
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from workspace import Workspace
+
+STEPS = {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1}
+# What a CPU and tests of seconds ask for, on top of a settings file.
+SMALL: dict[str, Any] = {
+    "gpu": 0,
+    "base_model": {"uri": "data/model"},
+    "corpus": {"shards": 2},
+    "tokenizer": {"new_tokens": 30},
+    "pretrain": STEPS | {"block_size": 64},
+    "sft": STEPS | {"max_length": 128},
+}
+MORE: dict[str, dict[str, Any]] = {
+    "qlora-7b-24gb": {stage: SMALL[stage] | {"optimizer": "adamw_8bit"} for stage in ("pretrain", "sft")},
+    "llama3-8b-slurm": {"processes": 2},
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_settings_file_trains_a_model_of_its_family(name: str, fresh: Workspace) -> None:
+    base = fresh.root / "data" / "model"
+    shutil.rmtree(base)
+    FAMILIES[name](base)
+    small = SMALL | MORE.get(name, {})
+    (fresh.root / "small.yaml").write_text(yaml.safe_dump(small), encoding="utf-8")
+    fresh.make("--configfile", "config/config.yaml", f"config/{name}.yaml", "small.yaml", "--", "results/sft_model")
+
+    results = fresh.root / "results"
+    overlay = yaml.safe_load((fresh.root / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
+    for stage in ("pretrain", "sft"):
+        trained = json.loads((results / f"{stage}_lora" / "manifest.json").read_text(encoding="utf-8"))["settings"]
+        for key in overlay[stage].keys() & trained.keys() - small[stage].keys():
+            assert trained[key] == overlay[stage][key], (stage, key)
+
+    tokenizer = AutoTokenizer.from_pretrained(results / "sft_model")
+    before = AutoTokenizer.from_pretrained(base)
+    assert len(tokenizer) == len(before) + 30 + (before.pad_token is None)  # and one to pad with
+    for text in ("In 1998, it's 3.5 times: naïve (ok)!\n\n  Yes.", "<|im_end|>"):
+        assert tokenizer(text).input_ids == before(text).input_ids
+    text = "从前，守灯塔的人在河边的柳树下找到了一张旧地图。\n\n第12个故事"
+    assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
+    model = AutoModelForCausalLM.from_pretrained(results / "sft_model")
+    assert model.dtype == torch.bfloat16
+    assert model.config.model_type == json.loads((base / "config.json").read_text(encoding="utf-8"))["model_type"]
+    assert len(model.get_input_embeddings().weight) == max(len(tokenizer), len(before) + 13)
+    question = [{"role": "user", "content": "把1和4加起来。"}]
+    asked = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    assert asked["input_ids"].shape[1] < model.generate(**asked, max_new_tokens=4).shape[1]
