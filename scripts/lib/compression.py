@@ -28,8 +28,8 @@ XZ_MEMORY_BYTES = 1 << 28
 class HashedFile(io.RawIOBase):
     """A file that is read once, from front to back, and takes its own checksum on the way."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
         self._digest = hashlib.sha256()
 
     def readable(self) -> bool:
@@ -68,7 +68,7 @@ def unpacked_blocks(
     """
     total = 0
     try:
-        with HashedFile(path) as raw:
+        with HashedFile(path.open("rb", buffering=0)) as raw:
             size = path.stat().st_size
             allowed = max(size, min(max(FREE_BYTES, maximum_expansion * size), maximum_bytes))
             for block in _unpacked(_KeptOpen(raw, BLOCK_BYTES)):
