@@ -120,7 +120,7 @@ def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
         steps.append(("split", "shared_lines", _with(steps[-1][2], "dropped", split["shared_lines"])))
         steps += [
             ("split", "validation", _unchanged(split["validation"])),
-            ("split", "train", _unchanged(split["split"])),
+            ("split", "train", _unchanged(split["before_mix"])),
         ]
         for rule, effect in (("weight", "dropped"), ("max_characters", "dropped"), ("repeat", "added")):
             steps.append(("mix", rule, _with(steps[-1][2], effect, split[rule])))
@@ -133,7 +133,7 @@ def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
 
 
 def results(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Documents and characters of the finished splits."""
+    """Documents and characters of the finished splits; a source's last row is its training text."""
     rows = {"train": table.groupby("source").tail(1), "validation": table[table["rule"] == "validation"]}
     return {name: {unit: int(rows[name][f"{unit}_out"].sum()) for unit in UNITS} for name in SPLITS}
 
@@ -168,7 +168,7 @@ def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
     if not left["train"]:
         raise UserError(
             f"no document is left to train on: {split['train']:,} after the split, dropped by rule: {reasons}; look at "
-            + "results/corpus/contaminated/ and at " * settings.decontaminate
+            + ("results/corpus/contaminated/ and at " if settings.decontaminate else "")
             + "the columns weight and max_characters of the sheet"
         )
 

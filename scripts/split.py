@@ -67,7 +67,7 @@ def main() -> None:
             add(counts, "validation", held_out)
             validation.write(held_out)
             kept = kept.filter(~is_held_out)
-            add(counts, "split", kept)
+            add(counts, "before_mix", kept)
             taken = mixed(kept, mix, args.seed, counts)
             del kept, held_out
             add(counts, "train", taken)

@@ -83,6 +83,8 @@ def data_card(
     contaminated = (
         " contaminated/SOURCE/SHARD.parquet names each training document that repeats held-out text, with the n-gram "
         "and whose it is."
+        if settings.decontaminate
+        else ""
     )
     lines += [
         "",
@@ -90,9 +92,7 @@ def data_card(
         "taking documents more than once, gives out. Every document that cleaning dropped is in "
         "dropped/SOURCE/SHARD.parquet with the rule and the value that it measured; duplicates/SOURCE.parquet names "
         "each duplicate and the document that it repeats; shared_lines/SOURCE.parquet holds the lines that many "
-        "documents share, emptied/SOURCE/SHARD.parquet the documents that are too short without them."
-        + contaminated
-        * settings.decontaminate,
+        "documents share, emptied/SOURCE/SHARD.parquet the documents that are too short without them." + contaminated,
         "",
         "## Settings",
         "",

@@ -89,7 +89,7 @@ def overview(summary: pd.DataFrame) -> Html:
     """What was read and what was kept of each source, to train on and to hold out."""
     rows = []
     for source, part in summary.groupby("source", sort=False):
-        by_rule = part.set_index("rule")
+        by_rule = part.set_index("rule")  # the last of which lets through what is trained on
         read, kept = (
             {unit: int(by_rule.loc[rules, f"{unit}_out"].sum()) for unit in ("documents", "characters")}
             for rules in (["read"], ["validation", by_rule.index[-1]])

@@ -175,6 +175,7 @@ def test_a_setting_of_one_source_makes_what_follows_from_cleaning_it(done: Works
 
 def test_decontamination_checks_every_source_against_what_is_held_out(done: Workspace) -> None:
     done.configure(corpus={"decontaminate": True})
+    assert done.planned() == {"held_out"} | per_shard("decontaminate") | CORPUS
     done.make("results/corpus/manifest.json")
     with (done.root / "data" / "instructions.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"instruction": "说一个词", "output": "灯塔"}\n')

@@ -76,7 +76,9 @@ def test_duplicates_go_and_the_rest_is_split(stage: Stage) -> None:
     assert set(train["id"]) == unique - held_out
     assert counts["exact_duplicate"] == {"documents": 1, "characters": 4}
     assert counts["near_duplicate"] == {"documents": 2, "characters": 8}
-    assert counts["train"]["documents"] == counts["split"]["documents"] == len(train) == len(unique) - len(validation)
+    assert (
+        counts["train"]["documents"] == counts["before_mix"]["documents"] == len(train) == len(unique) - len(validation)
+    )
     assert counts["validation"]["characters"] == 4 * len(validation)
     assert counts["weight"] == counts["max_characters"] == counts["repeat"] == {"documents": 0, "characters": 0}
 
@@ -100,5 +102,5 @@ def test_training_documents_alone_are_mixed(stage: Stage) -> None:
     counts = stage(weight=1.5)
     train, validation = (stage.read(name)["id"] for name in ("train", "validation"))
     assert validation.n_unique() == len(validation)
-    assert 0 < counts["repeat"]["documents"] == len(train) - counts["split"]["documents"]
+    assert 0 < counts["repeat"]["documents"] == len(train) - counts["before_mix"]["documents"]
     assert {name.removesuffix("#2") for name in train} == set(IDS) - set(validation)
