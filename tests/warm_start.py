@@ -16,9 +16,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Self
 
-from workspace import TIME_LIMIT, Finished, Workspace, quiet_environment
+from workspace import GPUS, TIME_LIMIT, Finished, Workspace, quiet_environment
 
-LIBRARIES = ["bitsandbytes", "datasets", "pandas", "peft", "torch.distributed.launcher.api", "transformers.trainer"]
+LIBRARIES = ["datasets", "pandas", "torch.distributed.launcher.api", "transformers"]
+if not GPUS:  # these open the card, which a forked process cannot use then
+    LIBRARIES += ["bitsandbytes", "peft", "transformers.trainer"]
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(LIBRARIES)

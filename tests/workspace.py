@@ -24,7 +24,11 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 TIME_LIMIT = 1_500  # seconds for one call of Snakemake; nothing here comes near
 
+GPUS = int(os.environ.get("GPU_TESTS", "0"))
+"""GPUs that there are for the tests; none unless GPU_TESTS says how many."""
+
 SETTINGS: dict[str, Any] = {
+    "gpu": min(GPUS, 1),
     "base_model": {"uri": "data/model"},
     # The stories are made from one pattern, so only copies count as near-duplicates.
     "corpus": {"shards": 2, "minimum_length": 20, "validation_fraction": 0.25, "near_duplicate_similarity": 0.95},

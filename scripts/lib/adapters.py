@@ -8,6 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import PreTrainedModel
 
 from lib.errors import UserError
+from lib.lora_layers import speed_up_lora
 from lib.models import load_model
 from lib.new_rows import speed_up_new_rows
 from lib.settings.training import AdapterSettings, TrainingSettings
@@ -35,8 +36,7 @@ def make_trainable(
     elif settings.gradient_checkpointing:
         model.enable_input_require_grads()
     if adapter is not None:
-        trained = PeftModel.from_pretrained(model, adapter, is_trainable=True)
-        speed_up_new_rows(trained)
+        trained = _sped_up(PeftModel.from_pretrained(model, adapter, is_trainable=True))
     else:
         trained = add_adapter(model, settings, new_token_ids, section)
     if settings.embeddings == "all":
@@ -62,9 +62,13 @@ def add_adapter(
         target_modules=_targets(model, settings.target_modules, section),
         trainable_token_indices=_trainable_rows(model, rows),
     )
-    adapted = get_peft_model(model, config)
-    speed_up_new_rows(adapted)
-    return adapted
+    return _sped_up(get_peft_model(model, config))
+
+
+def _sped_up(model: PeftModel) -> PeftModel:
+    speed_up_new_rows(model)
+    speed_up_lora(model)
+    return model
 
 
 def trained_model(base_model: Path, trained: Path) -> PreTrainedModel:

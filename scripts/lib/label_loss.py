@@ -4,6 +4,7 @@ Scores over the vocabulary are the largest tensor of a training step. A prompt n
 need not all be there at once.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,19 +15,21 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from lib.arrow import IGNORED_LABEL
+from lib.compilation import compiled
 
 LOGIT_BYTES = 2**30  # most memory for scores over the vocabulary at once, counted in fp32
 
 
-def use_label_loss(model: PreTrainedModel) -> None:
+def use_label_loss(model: PreTrainedModel, is_compiled: bool = False) -> None:
     """Make `model(input_ids=…, labels=…)` return nothing but `loss`, the sum over all labels of their loss in nats.
 
     `input_ids` and `labels` have shape (rows, positions); a label is predicted from the position before it. Rows may
     hold several examples: `position_ids`, of the same shape, then begin at 0 with each of them, and attention stays
     within an example. Without labels the model computes what it did before. It is changed in place, and must be in
-    evaluation mode.
+    evaluation mode. `is_compiled` compiles what is done to scores.
     """
     original = model.forward
+    cross_entropy = compiled(_cross_entropy) if is_compiled else _cross_entropy
     is_plain = _has_plain_head(model)
 
     def forward(
@@ -44,10 +47,11 @@ def use_label_loss(model: PreTrainedModel) -> None:
         if is_plain:
             hidden = model.base_model(**inputs).last_hidden_state[labelled]
             rows_at_once = max(1, LOGIT_BYTES // (4 * model.config.vocab_size))
-            loss = summed_cross_entropy(model.get_output_embeddings(), hidden, targets[labelled], rows_at_once)
+            head = model.get_output_embeddings()
+            loss = summed_cross_entropy(head, hidden, targets[labelled], rows_at_once, cross_entropy)
         else:
             logits = original(**inputs, logits_to_keep=labelled).logits
-            loss = functional.cross_entropy(logits.float(), targets[labelled], reduction="sum")
+            loss = cross_entropy(logits, targets[labelled])
         return CausalLMOutputWithPast(loss=loss)
 
     model.forward = forward
@@ -66,23 +70,31 @@ def keeps_examples_apart(model: PreTrainedModel) -> bool:
     return torch.allclose(one[:, 8:], other[:, 8:], atol=1e-3)
 
 
+def _cross_entropy(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(scores.float(), targets, reduction="sum")
+
+
 def summed_cross_entropy(
-    head: nn.Module, hidden: torch.Tensor, targets: torch.Tensor, rows_at_once: int
+    head: nn.Module,
+    hidden: torch.Tensor,
+    targets: torch.Tensor,
+    rows_at_once: int,
+    cross_entropy: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = _cross_entropy,
 ) -> torch.Tensor:
     """Sum over all rows of the cross-entropy of `head(hidden)` with `targets`, in nats.
 
     `hidden` has shape (rows, width), `targets` (rows). When there are more rows than `rows_at_once`, they are taken in
     turn, and their scores are computed again in the backward pass instead of kept.
     """
+
+    def loss_of(part: torch.Tensor, of_part: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(head(part), of_part)
+
     if len(hidden) <= rows_at_once:
-        return _cross_entropy(head, hidden, targets)
+        return loss_of(hidden, targets)
     parts = zip(torch.split(hidden, rows_at_once), torch.split(targets, rows_at_once), strict=True)
-    losses = [checkpoint(_cross_entropy, head, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+    losses = [checkpoint(loss_of, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
     return torch.stack(losses).sum()
-
-
-def _cross_entropy(head: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return functional.cross_entropy(head(hidden).float(), targets, reduction="sum")
 
 
 @torch.no_grad()

@@ -40,7 +40,16 @@ def pick_device(gpu: int) -> torch.device:
         raise UserError(f"settings: gpu is {gpu}, but no GPU can be used here; set gpu to 0 or check the driver")
     if gpu > torch.cuda.device_count():
         raise UserError(f"settings: gpu is {gpu}, but {torch.cuda.device_count()} can be used here; lower gpu")
+    _compute_the_same_every_time()
     return torch.device("cuda", local_rank())
+
+
+def _compute_the_same_every_time() -> None:
+    """Have CUDA sum in a fixed order; by default, some kernels add as their threads come."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    # It would write every tensor once before it is used, to show mistakes.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def pick_precision(requested: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:

@@ -46,7 +46,7 @@ class NewRowsLayer(TrainableTokensLayer):
         rows = self.trainable_tokens_delta[adapter].to(self.base_layer.weight.dtype)
         if isinstance(self.base_layer, nn.Embedding):
             return self._embed(x, rows, self._token_ids(adapter))
-        return self._score(x, rows, self._token_ids(adapter))
+        return self._score(x, rows, adapter)
 
     def _embed(self, ids: torch.Tensor, rows: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
         # `token_ids` ascend, so a search finds each id's row; where it finds another's, the id is none of them.
@@ -57,13 +57,13 @@ class NewRowsLayer(TrainableTokensLayer):
         is_new = token_ids[positions] == ids
         return torch.where(is_new[..., None], new, self.base_layer(ids))
 
-    def _score(self, hidden: torch.Tensor, rows: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
+    def _score(self, hidden: torch.Tensor, rows: torch.Tensor, adapter: str) -> torch.Tensor:
         device = hidden.device.type
         kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.base_layer.weight.dtype
         flat = hidden.reshape(-1, hidden.shape[-1]).to(kind)
         with torch.autocast(device, enabled=False):
             logits: torch.Tensor = _Logits.apply(  # type: ignore[no-untyped-call]
-                flat, self.base_layer.weight.detach().to(kind), rows.to(kind), token_ids
+                flat, self.base_layer.weight.detach().to(kind), rows.to(kind), self._place(adapter)
             )
         if self.base_layer.bias is not None:
             logits = logits + self.base_layer.bias.detach()
@@ -78,6 +78,12 @@ class NewRowsLayer(TrainableTokensLayer):
                 known[key] = torch.tensor(self.token_indices[adapter], device=key[1])
         return known[key]
 
+    def _place(self, adapter: str) -> slice | torch.Tensor:
+        """Where the trained rows are in the matrix: between two of its rows, as new tokens usually are, or anywhere."""
+        first, last = self.token_indices[adapter][0], self.token_indices[adapter][-1]
+        is_range = last - first + 1 == len(self.token_indices[adapter])
+        return slice(first, last + 1) if is_range else self._token_ids(adapter)
+
 
 class _Logits(torch.autograd.Function):
     """Logits of all tokens from hidden states, frozen rows and trained ones, with gradients of the first and last.
@@ -88,16 +94,19 @@ class _Logits(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, hidden: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, token_ids: torch.Tensor
+        ctx: FunctionCtx, hidden: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, place: slice | torch.Tensor
     ) -> torch.Tensor:
-        """`hidden` (positions, width), `weight` (vocabulary, width), `rows` (trained, width), `token_ids` (trained)."""
-        ctx.save_for_backward(hidden, weight, rows, token_ids)
-        return linear(hidden, weight).index_copy_(1, token_ids, linear(hidden, rows))
+        """`hidden` (positions, width), `weight` (vocabulary, width) and `rows` (trained, width), whose place it is."""
+        ctx.save_for_backward(hidden, weight, rows)
+        ctx.place = place  # type: ignore[attr-defined]
+        logits = linear(hidden, weight)
+        logits[:, place] = linear(hidden, rows)
+        return logits
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        hidden, weight, rows, token_ids = ctx.saved_tensors
-        of_rows = gradient.index_select(1, token_ids)
-        for_hidden = gradient @ weight + of_rows @ (rows - weight.index_select(0, token_ids))
+        hidden, weight, rows = ctx.saved_tensors
+        of_rows = gradient[:, ctx.place]
+        for_hidden = (gradient @ weight).addmm_(of_rows, rows - weight[ctx.place])
         return for_hidden, None, of_rows.T @ hidden, None

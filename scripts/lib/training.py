@@ -22,6 +22,7 @@ from lib.adapters import make_trainable
 from lib.batches import OrderedRows, RowSizes
 from lib.callbacks import KeepBest, Progress, StopOnRequest, no_longer_falls
 from lib.checkpoints import best_checkpoint, latest_checkpoint, read_state, work_directory
+from lib.compilation import compile_layers
 from lib.data_order import group_by_length, number_of_steps, planned_order
 from lib.errors import UserError
 from lib.label_loss import keeps_examples_apart, use_label_loss
@@ -176,13 +177,15 @@ def _prepare_model(
             f"settings: {run.stage}: several examples stand in a row, which this model's attention "
             f"({model.config._attn_implementation}) does not keep apart; switch packing off"
         )
-    use_label_loss(model)
+    use_label_loss(model, settings.compile)
     footprint = model.get_memory_footprint()
     new_token_ids = read_json(run.model)["facts"].get("new_token_ids", [])
     adapter = run.adapter.parent if run.adapter is not None else None
     with whole_embeddings(model):
         trained = make_trainable(model, settings, new_token_ids, run.stage, adapter)
     gather_in_forward(model)
+    if settings.compile:
+        compile_layers(model, run.stage, lengths_vary=run.stage == "sft")
     counts = {
         "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
         "all_parameters": trained.num_parameters(),

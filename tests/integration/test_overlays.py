@@ -10,19 +10,19 @@ import yaml
 from tiny_families import FAMILIES
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from workspace import Workspace
+from workspace import GPUS, SETTINGS, Workspace
 
-STEPS = {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1}
 # What a CPU and tests of seconds ask for, on top of a settings file.
+STEPS = {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1, "compile": False}
 SMALL: dict[str, Any] = {
-    "gpu": 0,
+    "gpu": SETTINGS["gpu"],
     "base_model": {"uri": "data/model"},
     "corpus": {"shards": 2},
     "tokenizer": {"new_tokens": 30},
     "pretrain": STEPS | {"block_size": 64},
     "sft": STEPS | {"max_length": 128},
 }
-MORE: dict[str, dict[str, Any]] = {"llama3-8b-slurm": {"processes": 2}}
+MORE: dict[str, dict[str, Any]] = {} if GPUS else {"llama3-8b-slurm": {"processes": 2}}
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workspace import Finished, Workspace, quiet_environment, with_options
+from workspace import GPUS, Finished, Workspace, quiet_environment, with_options
 
 WAIT = 120  # seconds
 # Steps that take long enough to be still at work when a busy machine gets round to interrupting them.
@@ -23,7 +23,8 @@ TARGET = "results/pretrain_lora/manifest.json"
 def command(workspace: Workspace, output: str, processes: int, **changes: Any) -> list[str]:
     """The command line of the rule `pretrain`, with another output and other settings."""
     settings = {"precision": "fp32", "max_steps": 20, "logging_steps": 1} | changes
-    return with_options(program(workspace), settings=settings, processes=str(processes), output=output)
+    gpu = processes if GPUS >= 2 else 0
+    return with_options(program(workspace), settings=settings, processes=str(processes), gpu=str(gpu), output=output)
 
 
 @cache

@@ -41,6 +41,14 @@ class PipelineSettings(ProcessSettings):
         return self
 
     @model_validator(mode="after")
+    def _a_gpu_for_fp16(self) -> Self:
+        """On a CPU, accelerate leaves fp16 out without a word."""
+        for name, stage in (("pretrain", self.pretrain), ("sft", self.sft)):
+            if stage.precision == "fp16" and not self.gpu:
+                raise ValueError(f"{name}.precision: fp16 needs a GPU; raise gpu, or take bf16 or fp32")
+        return self
+
+    @model_validator(mode="after")
     def _one_adapter(self) -> Self:
         """With `sft.continue_adapter`, stage 2 has stage 1's adapter settings."""
         if not self.sft.continue_adapter:

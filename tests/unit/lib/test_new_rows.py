@@ -1,5 +1,6 @@
 """New rows are trained as PEFT trains them: same results, same gradients, same files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from lib.models import load_model
 from lib.new_rows import NewRowsLayer, speed_up_new_rows
 from tiny_model import make_tiny_model
 
-TRAINED = [3, 4, 7, 350]  # neither one range nor at the end
+SCATTERED, RANGE = [3, 4, 7, 350], [346, 347, 348, 349, 350]
 IDS = torch.tensor([[1, 3, 9, 350, 7, 3], [350, 2, 2, 4, 8, 399]])
 LABELS = torch.tensor([[-100, 3, 9, 350, 7, 3], [-100, -100, 2, 4, 8, 399]])
 
@@ -21,13 +22,13 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "base"
 
 
-def adapted(base: Path, *, fast: bool, checkpointing: bool = False) -> PeftModel:
+def adapted(base: Path, *, fast: bool, checkpointing: bool = False, trained: Sequence[int] = SCATTERED) -> PeftModel:
     """The model with LoRA and trained rows, both away from where they start, the same for every call."""
     model = load_model(base)
     if checkpointing:
         model.enable_input_require_grads()
         model.gradient_checkpointing_enable()
-    layers = {"embed_tokens": TRAINED} | ({} if model.config.tie_word_embeddings else {"lm_head": TRAINED})
+    layers = {"embed_tokens": list(trained)} | ({} if model.config.tie_word_embeddings else {"lm_head": list(trained)})
     torch.manual_seed(0)
     model = get_peft_model(
         model, LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear", trainable_token_indices=layers)
@@ -50,9 +51,10 @@ def loss_and_gradients(model: PeftModel) -> tuple[float, dict[str, torch.Tensor]
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_loss_and_gradients_are_those_of_peft(base: Path, checkpointing: bool) -> None:
-    expected_loss, expected = loss_and_gradients(adapted(base, fast=False))
-    loss, gradients = loss_and_gradients(adapted(base, fast=True, checkpointing=checkpointing))
+@pytest.mark.parametrize("trained", [SCATTERED, RANGE], ids=["scattered", "range"])
+def test_loss_and_gradients_are_those_of_peft(base: Path, trained: Sequence[int], checkpointing: bool) -> None:
+    expected_loss, expected = loss_and_gradients(adapted(base, fast=False, trained=trained))
+    loss, gradients = loss_and_gradients(adapted(base, fast=True, checkpointing=checkpointing, trained=trained))
     assert loss == pytest.approx(expected_loss, abs=1e-5)
     assert gradients.keys() == expected.keys()
     assert any("trainable_tokens" in name for name in gradients)

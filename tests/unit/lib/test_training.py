@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import training
+from lib import compilation, training
 from lib.arrow import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.checkpoints import SEAL
 from lib.checksums import sha256_file
@@ -127,8 +127,19 @@ def test_two_runs_are_identical_and_clean_up(run: Run, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("step", [1, 3, 5])
 def test_crashed_run_goes_on_to_the_same_bits(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     run = with_settings(run, dropout=0.1, neftune_noise_alpha=5, logging_steps=3, optimizer="adamw_8bit")
+    goes_on_to_the_same_bits(run, step, monkeypatch)
+
+
+def test_crashed_run_with_compiled_layers_goes_on_to_the_same_bits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "BACKEND", "aot_eager")  # which builds nothing, so needs no compiler
+    monkeypatch.setattr(compilation, "_missing", lambda: None)
+    goes_on_to_the_same_bits(with_settings(run, compile=True, gradient_checkpointing=True), 3, monkeypatch)
+
+
+def goes_on_to_the_same_bits(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     undisturbed = execute(run)
     interrupt(run, step, monkeypatch)
+    torch.compiler.reset()  # as in the process that goes on
     assert execute(run) == undisturbed
 
 

@@ -27,6 +27,7 @@ BASE = {"base_model": {"uri": "model"}}
         ({"gpu": 2, "sft": {"fsdp": True, "quantization": "8bit"}}, r"sft.*: fsdp cannot spread 8bit weights"),
         ({"gpu": 2, "sft": {"fsdp": True, "dora": True}}, r"sft.*: fsdp leaves no weight whole, and dora"),
         ({"gpu": 1, "pretrain": {"fsdp": True}}, r"pretrain\.fsdp spreads .* there is one; raise gpu or nodes"),
+        ({"sft": {"precision": "fp16"}}, r"sft\.precision: fp16 needs a GPU; raise gpu, or take bf16 or fp32"),
         ({"base_model": {}}, r"base_model\.uri is required"),
         ({"base_model": None}, r"base_model is null"),
         ({"seed": 1, "gpu": -1, "corpus": {"x": 1}}, r"gpu is -1: .* \(and 1 more\)"),
