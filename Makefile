@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-bench
 EXTENSION := config/config.yaml tests/benchmarks/extension.yaml
 
-.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-extension
+.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
 	@echo "make bench-tokenizer  measure continued BPE against other ways to extend a vocabulary"
 	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
+	@echo "make bench-gpu  measure time and memory of training on a GPU, by setting"
 	@echo "make bench-extension  measure quality with and without new tokens at equal time"
 	@echo "make clean    remove results, logs, checkpoints; keep the environment"
 
@@ -60,6 +61,9 @@ bench-tokenizer: $(VENV)/.installed $(PEERS)/.installed
 bench-training: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/snakemake --cores all --quiet all -- results/base_model/manifest.json
 	@$(BIN)/python tests/benchmarks/bench_training.py --peer $(PEERS)/bin/python
+
+bench-gpu: $(VENV)/.installed
+	@$(BIN)/python tests/benchmarks/bench_gpu.py
 
 bench-extension: $(VENV)/.installed
 	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/tokenizer/sweep.tsv

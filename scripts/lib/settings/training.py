@@ -42,7 +42,7 @@ class PrecisionSettings(StageSettings):
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     compile: bool = False
-    """Compile the layers (torch.compile): on a GPU, less time and memory, after a minute at the start; needs gcc."""
+    """Compile the layers (torch.compile): less time and memory on a GPU, half a minute more at the start; needs gcc."""
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
     """AdamW with its state in 32 bits, in 8 bits, or in 8 bits that move to main memory when a GPU is full."""
 
