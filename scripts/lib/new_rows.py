@@ -6,13 +6,14 @@ up, and their logits computed, apart from the others. Parameters, names and savi
 into plain PEFT.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from peft.tuners.trainable_tokens import TrainableTokensLayer
 from torch import nn
 from torch.autograd.function import FunctionCtx, once_differentiable
-from torch.nn.functional import embedding, linear
+from torch.nn.functional import embedding
 
 
 def speed_up_new_rows(model: nn.Module) -> None:
@@ -23,11 +24,11 @@ def speed_up_new_rows(model: nn.Module) -> None:
 
 
 def _is_known(layer: Any) -> bool:
-    """Whether the layer wraps a matrix that is not quantised, and its ids ascend, as `NewRowsLayer` wants it."""
+    """Whether the layer wraps a matrix that is not quantised, and its ids are one range, as those of new tokens are."""
     return (
         isinstance(layer.base_layer, nn.Embedding | nn.Linear)
         and layer.base_layer.weight.is_floating_point()
-        and all(ids == sorted(ids) for ids in layer.token_indices.values())
+        and all(ids == list(range(ids[0], ids[-1] + 1)) for ids in layer.token_indices.values())
     )
 
 
@@ -43,70 +44,63 @@ class NewRowsLayer(TrainableTokensLayer):
             unchanged: torch.Tensor = super().forward_adapters(x, active_adapters, *args, **kwargs)
             return unchanged
         (adapter,) = active_adapters
+        first = self.token_indices[adapter][0]
         rows = self.trainable_tokens_delta[adapter].to(self.base_layer.weight.dtype)
-        if isinstance(self.base_layer, nn.Embedding):
-            return self._embed(x, rows, self._token_ids(adapter))
-        return self._score(x, rows, adapter)
+        return self._embed(x, rows, first) if isinstance(self.base_layer, nn.Embedding) else self._score(x, rows, first)
 
-    def _embed(self, ids: torch.Tensor, rows: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
-        # `token_ids` ascend, so a search finds each id's row; where it finds another's, the id is none of them.
-        positions = torch.searchsorted(token_ids, ids.contiguous()).clamp(max=len(token_ids) - 1)
-        new = embedding(positions, rows)
+    def _embed(self, ids: torch.Tensor, rows: torch.Tensor, first: int) -> torch.Tensor:
+        numbers = ids - first
+        new = embedding(numbers.clamp(0, len(rows) - 1), rows)
         if (scale := self._get_embed_scale()) is not None:
             new = new * scale.to(new.dtype)
-        is_new = token_ids[positions] == ids
+        is_new = (numbers >= 0) & (numbers < len(rows))
         return torch.where(is_new[..., None], new, self.base_layer(ids))
 
-    def _score(self, hidden: torch.Tensor, rows: torch.Tensor, adapter: str) -> torch.Tensor:
+    def _score(self, hidden: torch.Tensor, rows: torch.Tensor, first: int) -> torch.Tensor:
         device = hidden.device.type
         kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.base_layer.weight.dtype
         flat = hidden.reshape(-1, hidden.shape[-1]).to(kind)
         with torch.autocast(device, enabled=False):
             logits: torch.Tensor = _Logits.apply(  # type: ignore[no-untyped-call]
-                flat, self.base_layer.weight.detach().to(kind), rows.to(kind), self._place(adapter)
+                flat, self.base_layer.weight.detach().to(kind), rows.to(kind), first
             )
         if self.base_layer.bias is not None:
             logits = logits + self.base_layer.bias.detach()
         return logits.view(*hidden.shape[:-1], -1)
 
-    def _token_ids(self, adapter: str) -> torch.Tensor:
-        """The ids of the trained rows, ascending, on the device of the weights."""
-        known: dict[tuple[str, torch.device], torch.Tensor] = self.__dict__.setdefault("_known_token_ids", {})
-        key = adapter, self.base_layer.weight.device
-        if key not in known:  # thousands of Python numbers, too many to turn into a tensor at every step
-            with torch.inference_mode(False):  # what scoring makes first must serve training, too
-                known[key] = torch.tensor(self.token_indices[adapter], device=key[1])
-        return known[key]
-
-    def _place(self, adapter: str) -> slice | torch.Tensor:
-        """Where the trained rows are in the matrix: between two of its rows, as new tokens usually are, or anywhere."""
-        first, last = self.token_indices[adapter][0], self.token_indices[adapter][-1]
-        is_range = last - first + 1 == len(self.token_indices[adapter])
-        return slice(first, last + 1) if is_range else self._token_ids(adapter)
-
 
 class _Logits(torch.autograd.Function):
     """Logits of all tokens from hidden states, frozen rows and trained ones, with gradients of the first and last.
 
-    The matrix is multiplied whole and the trained columns overwritten: cutting it in two and joining the logits again
-    would copy them, which costs more.
+    Each part is written to its place: joining the parts afterwards would copy them, which costs more.
     """
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, hidden: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, place: slice | torch.Tensor
+        ctx: FunctionCtx, hidden: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, first: int
     ) -> torch.Tensor:
-        """`hidden` (positions, width), `weight` (vocabulary, width) and `rows` (trained, width), whose place it is."""
+        """`hidden` (positions, width), `weight` (vocabulary, width), `rows` (trained, width) from row `first` on."""
         ctx.save_for_backward(hidden, weight, rows)
-        ctx.place = place  # type: ignore[attr-defined]
-        logits = linear(hidden, weight)
-        logits[:, place] = linear(hidden, rows)
+        ctx.first = first  # type: ignore[attr-defined]
+        logits = hidden.new_empty(len(hidden), len(weight))
+        for part, place in _parts(weight, rows, first):
+            torch.mm(hidden, part.T, out=logits[:, place])
         return logits
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         hidden, weight, rows = ctx.saved_tensors
-        of_rows = gradient[:, ctx.place]
-        for_hidden = (gradient @ weight).addmm_(of_rows, rows - weight[ctx.place])
-        return for_hidden, None, of_rows.T @ hidden, None
+        for_hidden = torch.zeros_like(hidden)
+        for part, place in _parts(weight, rows, ctx.first):
+            for_hidden.addmm_(gradient[:, place], part)
+        return for_hidden, None, gradient[:, ctx.first : ctx.first + len(rows)].T @ hidden, None
+
+
+def _parts(weight: torch.Tensor, rows: torch.Tensor, first: int) -> Iterator[tuple[torch.Tensor, slice]]:
+    """The rows before the trained ones, these, and those behind, each with its place in the vocabulary."""
+    behind = first + len(rows)
+    yield weight[:first], slice(0, first)
+    yield rows, slice(first, behind)
+    if behind < len(weight):
+        yield weight[behind:], slice(behind, len(weight))

@@ -18,7 +18,7 @@ from lib.sharding import gather_in_forward, is_sharded, load_sharded, unsharded_
 from tiny_model import make_tiny_model
 
 INPUTS = {"input_ids": torch.arange(3, 19).view(2, 8), "labels": torch.arange(3, 19).view(2, 8)}
-NEW = [5, 9, 399]
+NEW = [5, 6, 7]
 WAIT = 120  # seconds
 
 
