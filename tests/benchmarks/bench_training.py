@@ -34,7 +34,7 @@ BLOCK, BLOCKS = 256, 8  # tokens, and rows that are trained on
 MAX_LENGTH = 512
 EXAMPLES = 12
 BATCH = 4
-NEW_TOKENS = 8_000
+NEW_TOKENS = (8_000, 16_000)
 INSTRUCTIONS = PROJECT / "resources" / "demo" / "instructions.jsonl"
 HERE = Path(__file__).parent
 
@@ -72,17 +72,16 @@ def prepare(work: Path, base_model: Path, novel_file: Path) -> dict[str, Any]:
         pl.DataFrame({"text": texts}).write_parquet(path)
     shards = {split: [f"{split}/novel/0000.parquet"] for split in ("train", "validation")}
     write_manifest(work / "corpus", inputs={}, counts={}, facts=shards)
-    base = base_model / "manifest.json"
-    corpus, tokenizer = work / "corpus" / "manifest.json", work / "tokenizer" / "manifest.json"
-    learn = {"new_tokens": NEW_TOKENS}
-    program("tokenizer.py", tokenizer, learn, "--base-model", base, "--corpus", corpus)
-    program(
-        *("extended_model.py", work / "extended_model" / "manifest.json", {"initialization": "mean"}),
-        *("--seed", 1, "--gpu", 0, "--base-model", base, "--tokenizer", tokenizer, "--corpus", corpus),
-    )
-    counts: dict[str, Any] = {}
-    for vocabulary, directory in (("base", base_model), ("extended", tokenizer.parent)):
-        counts[f"characters_{vocabulary}"] = write_blocks(work / f"blocks_{vocabulary}", directory, chapters[1:])
+    base, corpus = base_model / "manifest.json", work / "corpus" / "manifest.json"
+    counts: dict[str, Any] = {"characters_0": write_blocks(work / "blocks_0", base_model, chapters[1:])}
+    for size in NEW_TOKENS:
+        tokenizer = work / f"tokenizer_{size}" / "manifest.json"
+        program("tokenizer.py", tokenizer, {"new_tokens": size}, "--base-model", base, "--corpus", corpus)
+        program(
+            *("extended_model.py", work / f"model_{size}" / "manifest.json", {"initialization": "mean"}),
+            *("--seed", 1, "--gpu", 0, "--base-model", base, "--tokenizer", tokenizer, "--corpus", corpus),
+        )
+        counts[f"characters_{size}"] = write_blocks(work / f"blocks_{size}", tokenizer.parent, chapters[1:])
 
     records = work / "instructions.jsonl"
     lines = INSTRUCTIONS.read_text(encoding="utf-8").splitlines()
@@ -127,9 +126,12 @@ def measure(work: Path, base_model: Path, peer: Path) -> dict[str, list[dict[str
     stage_1, stage_2 = ([sys.executable, ours, stage] for stage in ("pretrain", "sft"))
     peers = [peer, trl, base_model, work / "padded" / "train.jsonl", BATCH]
     runs: dict[str, list[object]] = {
-        "pretrain": [*stage_1, base_model, work / "blocks_base", BATCH],
-        "pretrain, bare loop": [sys.executable, loop, base_model, work / "blocks_base", BATCH],
-        "pretrain, extended": [*stage_1, work / "extended_model", work / "blocks_extended", BATCH],
+        "pretrain": [*stage_1, base_model, work / "blocks_0", BATCH],
+        "pretrain, bare loop": [sys.executable, loop, base_model, work / "blocks_0", BATCH],
+        **{
+            f"pretrain, {size} new tokens": [*stage_1, work / f"model_{size}", work / f"blocks_{size}", BATCH]
+            for size in NEW_TOKENS
+        },
         "sft": [*stage_2, base_model, work / "padded", BATCH],
         "sft, packed": [*stage_2, base_model, work / "packed", 1],
         "TRL": [*peers, "default"],
@@ -146,15 +148,17 @@ def measure(work: Path, base_model: Path, peer: Path) -> dict[str, list[dict[str
 def compared(results: dict[str, list[dict[str, float]]], counts: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the table: processor time for the same work, and its ratio on the clock beside it."""
     tokens, examples = BLOCK * BLOCKS, counts["examples"]
-    base, extended = counts["characters_base"], counts["characters_extended"]
+    none = counts["characters_0"]
     other = "TRL without recomputation", examples
     pairs = [
         ("stage 1 against a bare loop", "pretrain", tokens, "pretrain, bare loop", tokens, "tokens/s"),
-        ("extended against base vocabulary", "pretrain, extended", extended, "pretrain", base, "characters/s"),
         ("stage 2 against TRL", "sft", examples, "TRL", examples, "examples/s"),
         ("stage 2 against TRL without recomputation", "sft", examples, *other, "examples/s"),
         ("packed against grouped by length", "sft, packed", examples, "sft", examples, "examples/s"),
     ]
+    for size in NEW_TOKENS:
+        extended = f"pretrain, {size} new tokens", counts[f"characters_{size}"]
+        pairs.append((f"{size:,} new tokens against none", *extended, "pretrain", none, "characters/s"))
     rows = []
     for what, ours, our_work, theirs, their_work, unit in pairs:
         speeds = {
