@@ -67,7 +67,7 @@ bench-gpu: $(VENV)/.installed
 
 bench-extension: $(VENV)/.installed
 	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/tokenizer/sweep.tsv
-	@OMP_NUM_THREADS=2 $(BIN)/python tests/benchmarks/bench_extension.py --config $(EXTENSION)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_extension.py --config $(EXTENSION)
 
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'

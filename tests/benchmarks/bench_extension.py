@@ -5,7 +5,7 @@
 Reads what the sweep measured at the sizes that extension.yaml names, measures what fitting rows and a training step
 cost, and draws quality against time. Time is processor time of all cores, so that other work on the machine counts for
 little; steps of the sizes are measured in turn, and a curve begins where fitting its rows ends. The other side of every
-row is training without new tokens.
+row is training without new tokens. It takes one thread, as several that wait for each other count as busy.
 """
 
 import argparse
