@@ -1,7 +1,7 @@
-"""Decoder layers as compiled code (torch.compile), in which what is done number by number is fused.
+"""Decoder layers, and the loss of scores, as compiled code (torch.compile): what is done number by number is fused.
 
-Only the layers are compiled, all of a kind once: it takes seconds where a whole model takes minutes, and what lies
-outside of them (adapters of embeddings, packed examples, the loss) stays as it is.
+Layers of a kind are compiled once: it takes seconds where a whole model takes minutes, and what lies outside of them
+(rows of new tokens, masks of packed examples, which positions have labels) stays as it is.
 """
 
 import os

@@ -33,7 +33,10 @@ def quiet_libraries() -> None:
 
 
 def pick_device(gpu: int) -> torch.device:
-    """This process's device when a node has `gpu` GPUs, 0 for none; UserError when fewer than that are there."""
+    """This process's device when a node has `gpu` GPUs, 0 for none; UserError when fewer than that are there.
+
+    From then on a GPU computes the same every time.
+    """
     if gpu == 0:
         return torch.device("cpu")
     if not torch.cuda.is_available():

@@ -150,9 +150,12 @@ class Meter(TrainerCallback):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, help="folder for models of up to 17 GB; a temporary one when not given")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="rows to measure; all when not given")
+    names = [*SETTINGS, *(f"{name}.yaml" for name in OVERLAYS)]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="rows to measure; all when not given")
     parser.add_argument("--output", type=Path, default=PROJECT / "results" / "benchmarks" / "gpu.json")
     args = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("error: no GPU can be used here, and this measures one; check the driver")
     quiet_libraries()
     with tempfile.TemporaryDirectory(dir=args.work) as name:
         work = Path(name)
@@ -280,7 +283,10 @@ def train(case: Case, model: Path, work: Path) -> dict[str, float]:
 
 
 def bare_loop(model_path: Path) -> dict[str, float]:
-    """What the same takes as PyTorch, transformers and PEFT come, without any trainer."""
+    """What the same takes as PyTorch, transformers and PEFT come, without any trainer.
+
+    Before any run of stage 1, which has CUDA sum in a fixed order from then on.
+    """
     model = load_model(model_path, "cuda")
     config = LoraConfig(task_type="CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules=TARGETS)
     model = get_peft_model(model, config).train()
