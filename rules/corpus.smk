@@ -95,6 +95,8 @@ rule clean:
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/dropped/{source}/{shard}.parquet",
+        "results/corpus/signatures/{source}/{shard}.parquet",
+        "results/corpus/lines/{source}/{shard}.parquet",
         counts="results/corpus/clean/{source}/{shard}.json",
     log:
         "logs/clean/{source}/{shard}.log",
@@ -109,39 +111,14 @@ rule clean:
         runtime=minutes(60),
     params:
         settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], CleaningSettings),
+        signatures=to_json(SETTINGS.corpus, SignatureSettings),
         program=SCRIPTS / "clean.py",
         code=code("clean"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
+        "POLARS_MAX_THREADS={threads} RAYON_NUM_THREADS={threads} python {params.program:q}"
+        " --settings {params.settings:q} --signatures {params.signatures:q}"
         " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
         " --output {output.counts:q} 2>&1 | tee -i {log:q}"
-
-
-rule signatures:
-    input:
-        "results/corpus/clean/{source}/{shard}.parquet",
-    output:
-        lines="results/corpus/lines/{source}/{shard}.parquet",
-        signatures="results/corpus/signatures/{source}/{shard}.parquet",
-    log:
-        "logs/signatures/{source}/{shard}.log",
-    benchmark:
-        "benchmarks/signatures/{source}/{shard}.tsv"
-    conda:
-        "../envs/text.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=megabytes(2000),
-        runtime=minutes(60),
-    params:
-        settings=to_json(SETTINGS.corpus, SignatureSettings),
-        program=SCRIPTS / "signatures.py",
-        code=code("signatures"),
-    shell:
-        "POLARS_MAX_THREADS={threads} RAYON_NUM_THREADS={threads} python {params.program:q}"
-        " --settings {params.settings:q} --input {input:q} --lines {output.lines:q} --output {output.signatures:q}"
-        " 2>&1 | tee -i {log:q}"
 
 
 rule deduplicate:

@@ -1,11 +1,17 @@
-"""Clean the documents of one shard.
+"""Clean the documents of one shard, and make the signatures by which they are compared with all others.
 
-    python scripts/clean.py --settings '{"minimum_length": 100}' --source news --shard 0 --directory results/corpus \
-        --output results/corpus/clean/news/0000.json
+    python scripts/clean.py --settings '{"minimum_length": 100}' --signatures '{"near_duplicate_ngram": 5}' \
+        --source news --shard 0 --directory results/corpus --output results/corpus/clean/news/0000.json
 
-Reads raw/SOURCE/SHARD.parquet below the directory, some megabytes at a time. Writes clean/SOURCE/SHARD.parquet
-(columns id, text, hash), dropped/SOURCE/SHARD.parquet (id, rule that dropped the document, value that it measured,
-text), and what each rule did, in documents and characters, into the output.
+Reads raw/SOURCE/SHARD.parquet below the directory, some megabytes at a time. Writes, each as SOURCE/SHARD.parquet:
+
+    clean/       id, text, hash
+    dropped/     id, rule that dropped the document, value that it measured, text
+    signatures/  number (of the document in its source), characters, text_hash, hash (64 bits of it), signature, and a
+                 column for each band
+    lines/       number, line (hash), for lines at the borders of documents that other documents may have, too
+
+and what each rule did, in documents and characters, into the output.
 """
 
 import argparse
@@ -19,35 +25,41 @@ from lib.manifest import write_json
 from lib.outputs import new_file
 from lib.rewriting import Counts
 from lib.settings.base import from_json
-from lib.settings.corpus import CleaningSettings
+from lib.settings.corpus import CleaningSettings, SignatureSettings
 from lib.shard_batches import ShardWriter, batches
 from lib.shards import shard_name
+from lib.shared_lines import border_lines
+from lib.signatures import describe
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", required=True)
+    parser.add_argument("--signatures", required=True, help="settings of the signatures")
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(CleaningSettings, args.settings)
+    signature_settings = from_json(SignatureSettings, args.signatures)
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
     counts: dict[str, Counts] = {}
     read = kept = 0
     with ExitStack() as stack:
-        writers = [
+        kept_writer, dropped_writer, signatures, lines = (
             stack.enter_context(ShardWriter(stack.enter_context(new_file(args.directory / folder / shard))))
-            for folder in ("clean", "dropped")
-        ]
+            for folder in ("clean", "dropped", "signatures", "lines")
+        )
         for documents in batches(args.directory / "raw" / shard):
             read += len(documents)
             cleaned = clean(documents, settings)
             del documents  # one of 50 MB is held several times over as it is
-            writers[0].write(cleaned.kept)
-            writers[1].write(cleaned.dropped)
+            kept_writer.write(cleaned.kept)
+            dropped_writer.write(cleaned.dropped)
+            signatures.write(describe(cleaned.kept, signature_settings))
+            lines.write(border_lines(cleaned.kept))
             counts = {rule: one + counts[rule] if rule in counts else one for rule, one in cleaned.counts.items()}
             kept += len(cleaned.kept)
             del cleaned

@@ -55,19 +55,19 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _behaviour(path: Path) -> str:
-    """Source of the file's syntax tree without comments, formatting and bare strings."""
-    return ast.unparse(_WithoutStrings().visit(_tree(path)))
+    """The file's syntax tree without positions and documentation."""
+    return repr(_described(_tree(path)))
 
 
-class _WithoutStrings(ast.NodeTransformer):
-    """Drops statements that are nothing but a string: documentation of modules, functions and attributes."""
+def _described(node: object) -> object:
+    """A node of a syntax tree as nested lists, without statements that are nothing but a string."""
+    if isinstance(node, ast.AST):
+        return [type(node).__name__, *(_described(getattr(node, field, None)) for field in node._fields)]
+    if isinstance(node, list):
+        return [_described(child) for child in node if not _is_bare_string(child)]
+    return node
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_string else node
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not node.body:
-            node.body = [ast.Pass()]
-        return node
+def _is_bare_string(node: object) -> bool:
+    """Is it documentation of a module, a function or an attribute?"""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

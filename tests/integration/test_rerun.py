@@ -38,11 +38,11 @@ PRETRAIN_TOKENS = per_shard("pretrain_tokens") | PRETRAIN_DATA
 TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_TOKENS
 CORPUS = {"corpus"} | TOKENIZER
 SHARED_LINES = per_source("shared_lines") | per_shard("split") | CORPUS
-CLEAN = per_shard("clean") | per_shard("signatures") | per_source("deduplicate") | SHARED_LINES
+CLEAN = per_shard("clean") | per_source("deduplicate") | SHARED_LINES
 # Of the last source alone, which no other one hangs on.
 LETTERS_CLEAN = set().union(
     *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines")),
-    *(per_shard(rule, "letters") for rule in ("clean", "signatures", "split")),
+    *(per_shard(rule, "letters") for rule in ("clean", "split")),
 )
 FETCH = per_source("fetch") | CLEAN
 EVERYTHING = {"base_model"} | per_source("mix") | FETCH
@@ -149,15 +149,17 @@ def test_a_source_is_mixed_by_its_text_only_under_a_cap(done: Workspace) -> None
     assert done.planned(*mixes) == per_source("mix", "letters")
     done.make(*mixes)
     done.configure(corpus={"minimum_length": 21})
-    text = per_shard("clean") | per_shard("signatures")  # of the source above, too, which letters may repeat
-    assert done.planned(*mixes) == text | per_source("deduplicate", "letters") | per_source("mix", "letters")
+    # The shards of the source above, too, which letters may repeat.
+    assert done.planned(*mixes) == per_shard("clean") | per_source("deduplicate", "letters") | per_source(
+        "mix", "letters"
+    )
 
 
 def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Workspace) -> None:
     shutil.copyfile(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
     done.write_sheet("corpus", stories="data/tales.jsonl", letters="data/letters.jsonl")
     # What is a duplicate in the second source hangs on the first one.
-    theirs = per_source("fetch", "stories") | per_shard("clean", "stories") | per_shard("signatures", "stories")
+    theirs = per_source("fetch", "stories") | per_shard("clean", "stories")
     assert done.planned() == theirs | per_source("deduplicate") | SHARED_LINES
 
 

@@ -6,24 +6,50 @@ import clean
 import polars as pl
 import pytest
 
+FOLDERS = ("clean", "dropped", "signatures", "lines")
+
+
+def cleaned(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, documents: pl.DataFrame, minimum_length: int, **rows: int
+) -> tuple[dict[str, pl.DataFrame], dict[str, dict[str, int]]]:
+    """What the program makes of a shard, by folder, and its counts."""
+    raw = directory / "raw" / "news" / "0003.parquet"
+    raw.parent.mkdir(parents=True)
+    documents.write_parquet(raw, **rows)
+    output = directory / "clean" / "news" / "0003.json"
+    arguments = ["--settings", json.dumps({"minimum_length": minimum_length}), "--source", "news", "--shard", "3"]
+    arguments += ["--signatures", '{"near_duplicate_bands": 3, "near_duplicate_rows": 2}']
+    monkeypatch.setattr(sys, "argv", ["clean.py", *arguments, "--directory", str(directory), "--output", str(output)])
+    clean.main()
+    frames = {folder: pl.read_parquet(directory / folder / "news" / "0003.parquet") for folder in FOLDERS}
+    return frames, json.loads(output.read_text())
+
 
 def test_keeps_drops_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = tmp_path / "raw" / "news" / "0003.parquet"
-    raw.parent.mkdir(parents=True)
-    pl.DataFrame({"id": ["news:3", "news:7"], "text": ["<p>很短</p>", "<p>这个文件够长</p>"]}).write_parquet(raw)
-    output = tmp_path / "clean" / "news" / "0003.json"
-    arguments = ["--settings", '{"minimum_length": 5}', "--source", "news", "--shard", "3"]
-    monkeypatch.setattr(sys, "argv", ["clean.py", *arguments, "--directory", str(tmp_path), "--output", str(output)])
-    clean.main()
-
-    kept = pl.read_parquet(tmp_path / "clean" / "news" / "0003.parquet")
-    assert kept.columns == ["id", "text", "hash"]
-    assert kept.select("id", "text").rows() == [("news:7", "这个文件够长")]
-    dropped = pl.read_parquet(tmp_path / "dropped" / "news" / "0003.parquet")
-    assert dropped.rows(named=True) == [{"id": "news:3", "rule": "minimum_length", "value": 2.0, "text": "很短"}]
-    counts = json.loads(output.read_text())
+    documents = pl.DataFrame({"id": ["news:3", "news:7"], "text": ["<p>很短</p>", "<p>这个文件够长</p>"]})
+    frames, counts = cleaned(tmp_path, monkeypatch, documents, 5)
+    assert frames["clean"].columns == ["id", "text", "hash"]
+    assert frames["clean"].select("id", "text").rows() == [("news:7", "这个文件够长")]
+    assert frames["dropped"].rows(named=True) == [
+        {"id": "news:3", "rule": "minimum_length", "value": 2.0, "text": "很短"}
+    ]
     assert counts["strip_html"]["documents_changed"] == 2
     assert counts["minimum_length"]["documents_dropped"] == 1
+
+
+def test_what_is_kept_has_a_signature_and_the_lines_that_others_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "一行足够长的、别的文章也会有的文字"
+    texts = [f"<p>第一篇文章的文字</p>\n{line}", "太短", "第二篇文章的文字"]
+    frames, _ = cleaned(tmp_path, monkeypatch, pl.DataFrame({"id": ["news:4", "news:8", "news:0"], "text": texts}), 5)
+    signatures = frames["signatures"]
+    assert signatures["number"].to_list() == [4, 0]
+    assert signatures["text_hash"].to_list() == frames["clean"]["hash"].to_list()
+    assert signatures["characters"].to_list() == frames["clean"]["text"].str.len_chars().to_list()
+    assert signatures.columns[-4:] == ["signature", "band00", "band01", "band02"]
+    assert signatures.schema["signature"] == pl.Array(pl.UInt16, 6)
+    assert frames["lines"]["number"].to_list() == [4]
 
 
 def test_the_result_does_not_depend_on_the_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,31 +57,18 @@ def test_the_result_does_not_depend_on_the_batches(tmp_path: Path, monkeypatch: 
     documents = pl.DataFrame({"id": [f"news:{number}" for number in range(50)], "text": texts})
     results = []
     for batch in (1, 1 << 25):
-        directory = tmp_path / str(batch)
-        raw = directory / "raw" / "news" / "0000.parquet"
-        raw.parent.mkdir(parents=True)
-        documents.write_parquet(raw, row_group_size=7)
         monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
-        output = directory / "clean" / "news" / "0000.json"
-        arguments = ["--settings", '{"minimum_length": 10}', "--source", "news", "--shard", "0"]
-        monkeypatch.setattr(
-            sys, "argv", ["clean.py", *arguments, "--directory", str(directory), "--output", str(output)]
-        )
-        clean.main()
-        frames = [pl.read_parquet(directory / folder / "news" / "0000.parquet") for folder in ("clean", "dropped")]
-        results.append((frames[0].rows(), frames[1].rows(), json.loads(output.read_text())))
+        frames, counts = cleaned(tmp_path / str(batch), monkeypatch, documents, 10, row_group_size=7)
+        results.append(({folder: frame.rows() for folder, frame in frames.items()}, counts))
     assert results[0] == results[1]
-    assert (len(results[0][0]), len(results[0][1])) == (16, 34)
+    assert [len(results[0][0][folder]) for folder in FOLDERS] == [16, 34, 16, 0]
 
 
 def test_an_empty_shard_gives_empty_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = tmp_path / "raw" / "news" / "0000.parquet"
-    raw.parent.mkdir(parents=True)
-    pl.DataFrame(schema={"id": pl.String, "text": pl.String}).write_parquet(raw)
-    output = tmp_path / "clean" / "news" / "0000.json"
-    arguments = ["--settings", "{}", "--source", "news", "--shard", "0"]
-    monkeypatch.setattr(sys, "argv", ["clean.py", *arguments, "--directory", str(tmp_path), "--output", str(output)])
-    clean.main()
-    assert pl.read_parquet(tmp_path / "clean" / "news" / "0000.parquet").columns == ["id", "text", "hash"]
-    assert pl.read_parquet(tmp_path / "dropped" / "news" / "0000.parquet").columns == ["id", "rule", "value", "text"]
-    assert json.loads(output.read_text())["minimum_length"]["documents_in"] == 0
+    frames, counts = cleaned(tmp_path, monkeypatch, pl.DataFrame(schema={"id": pl.String, "text": pl.String}), 1)
+    assert frames["clean"].columns == ["id", "text", "hash"]
+    assert frames["dropped"].columns == ["id", "rule", "value", "text"]
+    assert frames["signatures"].columns[:4] == ["number", "characters", "text_hash", "hash"]
+    assert frames["lines"].columns == ["number", "line"]
+    assert not any(map(len, frames.values()))
+    assert counts["minimum_length"]["documents_in"] == 0

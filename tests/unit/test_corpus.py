@@ -21,7 +21,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import shared_lines
-import signatures
 import split
 
 from lib.checksums import sha256_file
@@ -69,13 +68,13 @@ class Run:
             for shard in range(shards):
                 path = f"{row['name']}/{shard:04d}"
                 cleaning = to_json(own[row["name"]], CleaningSettings)
-                self.shard(clean, f"clean/{path}.json", row["name"], shard, cleaning)
-                self.program(
-                    signatures,
-                    output=f"signatures/{path}.parquet",
-                    settings=part(SignatureSettings),
-                    input=self.directory / f"clean/{path}.parquet",
-                    lines=self.directory / f"lines/{path}.parquet",
+                self.shard(
+                    clean,
+                    f"clean/{path}.json",
+                    row["name"],
+                    shard,
+                    cleaning,
+                    signatures=part(SignatureSettings),
                 )
         for index, row in enumerate(rows):
             name = row["name"]
