@@ -29,6 +29,8 @@ import polars as pl  # noqa: E402
 from chinese_text import disguised, documents  # noqa: E402
 from cost import Cost, cost_of  # noqa: E402
 from lib.deduplication import text_hashes  # noqa: E402
+from lib.manifest import write_json  # noqa: E402
+from lib.outputs import new_file  # noqa: E402
 from lib.shards import document_id  # noqa: E402
 from planted import Document, by_kind, plant, score  # noqa: E402
 
@@ -150,6 +152,8 @@ def our_cleaning(directory: Path) -> Cost:
 
 
 def our_deduplication(directory: Path) -> Cost:
+    """Cost of removing duplicates from the shard in clean/; what is left stands in train/ and validation/."""
+
     def program(name: str, output: str, *arguments: object) -> list[object]:
         path = directory / output
         return [sys.executable, PROJECT / "scripts" / name, "--settings", "{}", *arguments, "--output", path]
@@ -157,6 +161,8 @@ def our_deduplication(directory: Path) -> Cost:
     where = ("--directory", directory)
     shard = "text/0000"
     which = ("--source", "text", "--shard", 0)
+    with new_file(directory / "mix" / "text.json") as path:  # all of it; splitting asks for it
+        write_json(path, {"weight": 1, "max_characters": None, "before": None})
     return cost_of(
         [
             [sys.executable, Path(__file__).parent / "our_signatures.py", directory, f"{shard}.parquet"],

@@ -120,12 +120,12 @@ def write_blocks(directory: Path, tokenizer: Path, texts: Sequence[str]) -> int:
     return len(encoder.decode(ids[: BLOCKS * BLOCK]))
 
 
-def measure(work: Path, base_model: Path, peer: Path) -> dict[str, list[dict[str, float]]]:
-    """What every run of every round took, by its name."""
+def runs(work: Path, base_model: Path, peer: Path) -> dict[str, list[object]]:
+    """The commands that are compared, by name; each takes a directory to work in as its last argument."""
     ours, loop, trl = (HERE / name for name in ("our_training.py", "bare_loop.py", "trl_training.py"))
     stage_1, stage_2 = ([sys.executable, ours, stage] for stage in ("pretrain", "sft"))
     peers = [peer, trl, base_model, work / "padded" / "train.jsonl", BATCH]
-    runs: dict[str, list[object]] = {
+    return {
         "pretrain": [*stage_1, base_model, work / "blocks_0", BATCH],
         "pretrain, bare loop": [sys.executable, loop, base_model, work / "blocks_0", BATCH],
         **{
@@ -137,9 +137,14 @@ def measure(work: Path, base_model: Path, peer: Path) -> dict[str, list[dict[str
         "TRL": [*peers, "default"],
         "TRL without recomputation": [*peers, "keep"],
     }
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
+
+
+def measure(work: Path, base_model: Path, peer: Path) -> dict[str, list[dict[str, float]]]:
+    """What every run of every round took, by its name."""
+    commands = runs(work, base_model, peer)
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for number in range(ROUNDS):
-        for name, command in runs.items():
+        for name, command in commands.items():
             results[name].append(run([*command, work / "run"]))
             print(f"round {number + 1}, {name}: {results[name][-1]}", flush=True)
     return results

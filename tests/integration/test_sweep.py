@@ -1,10 +1,21 @@
-"""The sweep over vocabulary sizes: its plan, and a real run on the tiny model."""
+"""The sweep over vocabulary sizes: its plan, a real run on the tiny model, and the benchmark that reads it."""
 
 import csv
+import sys
+
+import pytest
 
 from workspace import Workspace
 
 TABLE = "results/tokenizer/sweep.tsv"
+
+
+@pytest.fixture(scope="module")
+def swept(untouched: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with the results of the sweep."""
+    workspace = untouched.copy(tmp_path_factory.mktemp("swept") / "project")
+    workspace.make(TABLE)
+    return workspace
 
 
 def test_every_size_is_a_job_and_the_default_target_has_none(fresh: Workspace) -> None:
@@ -13,9 +24,8 @@ def test_every_size_is_a_job_and_the_default_target_has_none(fresh: Workspace) -
     assert not any("sweep" in job for job in fresh.planned())
 
 
-def test_the_table_compares_the_sizes(fresh: Workspace) -> None:
-    fresh.make(TABLE)
-    with (fresh.root / TABLE).open(encoding="utf-8") as file:
+def test_the_table_compares_the_sizes(swept: Workspace) -> None:
+    with (swept.root / TABLE).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     none, some = rows
     assert [none["new_tokens"], some["new_tokens"]] == ["0", "20"]
@@ -23,5 +33,15 @@ def test_the_table_compares_the_sizes(fresh: Workspace) -> None:
     assert float(some["characters_per_token"]) > float(none["characters_per_token"])
     for row in rows:
         assert float(row["bits_per_character_trained"]) < float(row["bits_per_character_extended"])
-    assert (fresh.root / TABLE).with_suffix(".svg").read_text(encoding="utf-8").startswith("<?xml")
-    assert "Nothing to be done" in fresh.make(TABLE)
+    assert (swept.root / TABLE).with_suffix(".svg").read_text(encoding="utf-8").startswith("<?xml")
+    assert "Nothing to be done" in swept.make(TABLE)
+
+
+def test_the_benchmark_of_extension_times_the_sizes_and_draws_them(swept: Workspace) -> None:
+    swept.configure(sweep={"sizes": [0, 20]})  # the first one is what the others are compared with
+    benchmark = swept.run(
+        sys.executable, "tests/benchmarks/bench_extension.py", "--config", "config/config.yaml", OMP_NUM_THREADS="1"
+    )
+    assert benchmark.status == 0, benchmark.output
+    assert "20 new tokens: training step" in benchmark.output
+    assert (swept.root / "docs" / "extension.svg").read_text(encoding="utf-8").startswith("<?xml")
