@@ -22,6 +22,7 @@ Ends = npt.NDArray[np.int64]
 
 BATCH_CHARACTERS = 1 << 22  # some 60 bytes of arrays for each character that is worked on at a time
 _CODE_POINTS = 0x110000
+_LETTERS_END = 0x40000  # of the planes that have letters
 _BASE = 0x9E3779B97F4A7C15  # odd; of the polynomial that hashes a window
 _MASK = (1 << 64) - 1
 
@@ -130,13 +131,10 @@ def _table() -> Codes:
     """For every code point the one that it is compared by; 0 for all that are not letters or digits."""
     table = np.zeros(_CODE_POINTS, np.uint32)
     simplified = _simplified()
-    for code in range(_CODE_POINTS):
-        character = chr(code)
-        if 0xD800 <= code <= 0xDFFF or not character.isalnum():
-            continue
+    for character in filter(str.isalnum, map(chr, range(_LETTERS_END))):
         for part in unicodedata.normalize("NFKC", character).casefold():
             if part.isalnum():  # the first one stands for the few that decompose into several
-                table[code] = ord(simplified.get(part, part))
+                table[ord(character)] = ord(simplified.get(part, part))
                 break
     return table
 

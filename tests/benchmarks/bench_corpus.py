@@ -4,8 +4,8 @@
 
 Both read Parquet and write what they keep. Speed is MB of UTF-8 text per second of processor time, start-up included,
 so that other work on the machine counts for little; medians of three runs, taken in turn. Duplicate F1 is measured on
-planted copies (tests/planted.py). Our cleaning makes signatures, too; these are counted once more for near-duplicates,
-where both take the same text. Growth is our own speed and peak memory at 1, 4 and 16 times the text.
+planted copies (tests/planted.py). The pipeline cleans and makes signatures in one program, so that both together take
+less than the two by themselves. Growth is our own speed and peak memory at 1, 4 and 16 times the text.
 """
 
 import argparse
@@ -40,6 +40,8 @@ GROWTH = (1, 4, 16)
 GROWTH_MEGABYTES = 5.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
 OTHER = "datatrove"
+SHARD = "text/0000"
+WHICH = ("--source", "text", "--shard", 0)
 
 
 def main() -> None:
@@ -80,19 +82,22 @@ def row(
 def compare_speed(peer: Path, texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
     size = megabytes(texts)
     directory = work / "speed"
-    write(directory / "raw" / "text" / "0000.parquet", texts)
+    write(directory / "raw" / f"{SHARD}.parquet", texts)
     runs: dict[tuple[str, str], list[Cost]] = {}
     for number in range(ROUNDS):
         for task, ours in (("clean", our_cleaning), ("near-duplicates", our_deduplication)):
             if task == "near-duplicates":
                 # The same text for both: what is cleaned away would not be compared.
-                write(directory / "clean" / "text" / "0000.parquet", texts)
+                write(directory / "clean" / f"{SHARD}.parquet", texts)
             runs.setdefault((task, "ours"), []).append(ours(directory))
             theirs = datatrove(peer, task, directory / "raw" / "text", work / "datatrove")
             runs.setdefault((task, OTHER), []).append(theirs)
+        runs.setdefault(("both", "ours"), []).append(our_stage(directory))
+        runs.setdefault(("both", OTHER), []).append(runs["clean", OTHER][-1] + runs["near-duplicates", OTHER][-1])
+        for task in ("clean", "near-duplicates", "both"):
             one, two = (size / runs[task, who][-1].seconds for who in ("ours", OTHER))
             print(f"round {number + 1}, {task}: ours {one:.2f} MB/s, {OTHER} {two:.2f} MB/s", flush=True)
-    for task in ("clean", "near-duplicates"):
+    for task in ("clean", "near-duplicates", "both"):
         ours, other = (median(size / cost.seconds for cost in runs[task, who]) for who in ("ours", OTHER))
         yield row(f"{task}, {size:.0f} MB", ours, other, "MB/s per core")
         ours, other = (median(cost.megabytes for cost in runs[task, who]) for who in ("ours", OTHER))
@@ -106,7 +111,7 @@ def compare_duplicates(peer: Path, texts: Sequence[str], work: Path) -> Iterator
         directory = work / "planted"
         shutil.rmtree(directory, ignore_errors=True)
         for step in ("raw", "clean"):
-            write(directory / step / "text" / "0000.parquet", [document.text for document in members])
+            write(directory / step / f"{SHARD}.parquet", [document.text for document in members])
         our_deduplication(directory)
         ids = set(pl.read_parquet(directory / "duplicates" / "text.parquet")["id"])
         ours = [document_id("text", number) in ids for number in range(len(members))]
@@ -128,10 +133,10 @@ def grow(texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
     for times in GROWTH:
         directory = work / "growth"
         shutil.rmtree(directory, ignore_errors=True)
-        write(directory / "raw" / "text" / "0000.parquet", [text for _ in range(times) for text in some])
-        costs = {"clean": our_cleaning(directory)}
+        write(directory / "raw" / f"{SHARD}.parquet", [text for _ in range(times) for text in some])
+        costs = {"clean": cost_of([clean_program(directory)], ONE_THREAD)}
         ciphers = [disguised(text, key) for key in range(times) for text in some]
-        write(directory / "clean" / "text" / "0000.parquet", ciphers)
+        write(directory / "clean" / f"{SHARD}.parquet", ciphers)
         costs["near-duplicates"] = our_deduplication(directory)
         for task, cost in costs.items():
             base = first.setdefault(task, cost)
@@ -145,33 +150,43 @@ def grow(texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
 
 
 def our_cleaning(directory: Path) -> Cost:
-    output = directory / "clean" / "text" / "0000.json"
-    arguments = ["--settings", "{}", "--signatures", "{}", "--source", "text", "--shard", "0"]
-    arguments += ["--directory", directory, "--output", output]
-    return cost_of([[sys.executable, PROJECT / "scripts" / "clean.py", *arguments]], ONE_THREAD)
+    """Cost of cleaning the shard in raw/ and nothing else."""
+    return cost_of([half_of_clean("clean", directory)], ONE_THREAD)
 
 
 def our_deduplication(directory: Path) -> Cost:
     """Cost of removing duplicates from the shard in clean/; what is left stands in train/ and validation/."""
+    return cost_of([half_of_clean("signatures", directory), *removal(directory)], ONE_THREAD)
 
-    def program(name: str, output: str, *arguments: object) -> list[object]:
-        path = directory / output
-        return [sys.executable, PROJECT / "scripts" / name, "--settings", "{}", *arguments, "--output", path]
 
-    where = ("--directory", directory)
-    shard = "text/0000"
-    which = ("--source", "text", "--shard", 0)
+def our_stage(directory: Path) -> Cost:
+    """Cost of both for the shard in raw/, as the pipeline does it."""
+    return cost_of([clean_program(directory), *removal(directory)], ONE_THREAD)
+
+
+def half_of_clean(half: str, directory: Path) -> list[object]:
+    return [sys.executable, Path(__file__).parent / "our_corpus.py", half, directory, f"{SHARD}.parquet"]
+
+
+def clean_program(directory: Path) -> list[object]:
+    return program("clean.py", directory, f"clean/{SHARD}.json", "--signatures", "{}", *WHICH)
+
+
+def removal(directory: Path) -> list[list[object]]:
+    """The programs that remove duplicates once there are signatures."""
     with new_file(directory / "mix" / "text.json") as path:  # all of it; splitting asks for it
         write_json(path, {"weight": 1, "max_characters": None, "before": None})
-    return cost_of(
-        [
-            [sys.executable, Path(__file__).parent / "our_signatures.py", directory, f"{shard}.parquet"],
-            program("deduplicate.py", "duplicates/text.parquet", "--sources", "text", "--shards", 1, *where),
-            program("shared_lines.py", "shared_lines/text.parquet", "--source", "text", "--shards", 1, *where),
-            program("split.py", f"split/{shard}.json", "--seed", 1, "--minimum-length", 100, *which, *where),
-        ],
-        ONE_THREAD,
-    )
+    splitting = ("--seed", 1, "--minimum-length", 100, *WHICH)
+    return [
+        program("deduplicate.py", directory, "duplicates/text.parquet", "--sources", "text", "--shards", 1),
+        program("shared_lines.py", directory, "shared_lines/text.parquet", "--source", "text", "--shards", 1),
+        program("split.py", directory, f"split/{SHARD}.json", *splitting),
+    ]
+
+
+def program(name: str, directory: Path, output: str, *arguments: object) -> list[object]:
+    command = [sys.executable, PROJECT / "scripts" / name, "--settings", "{}", *arguments]
+    return [*command, "--directory", directory, "--output", directory / output]
 
 
 def datatrove(peer: Path, task: str, source: Path, target: Path) -> Cost:

@@ -23,6 +23,11 @@ class Cost:
     """Peak memory of the largest."""
     wall_seconds: float
 
+    def __add__(self, after: "Cost") -> "Cost":
+        """Both, one after the other."""
+        seconds, wall_seconds = self.seconds + after.seconds, self.wall_seconds + after.wall_seconds
+        return Cost(seconds, max(self.megabytes, after.megabytes), wall_seconds)
+
 
 def cost_of(commands: Sequence[Sequence[object]], environment: Mapping[str, str]) -> Cost:
     """Run programs to their ends; ends this one, with their last lines, if one fails.

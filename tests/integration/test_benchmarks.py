@@ -26,11 +26,15 @@ def model(tmp_path: Path) -> Path:
 
 def test_cleaning_and_deduplication(tmp_path: Path) -> None:
     texts = [text * 3 for text in documents(40)]
+    made = [tmp_path / folder / "text" / "0000.parquet" for folder in ("clean", "train")]
     bench_corpus.write(tmp_path / "raw" / "text" / "0000.parquet", texts)
     assert bench_corpus.our_cleaning(tmp_path).seconds > 0
-    bench_corpus.write(tmp_path / "clean" / "text" / "0000.parquet", texts)
     assert bench_corpus.our_deduplication(tmp_path).seconds > 0
-    assert (tmp_path / "train" / "text" / "0000.parquet").is_file()
+    halves = [path.read_bytes() for path in made]
+    for path in made:
+        path.unlink()
+    assert bench_corpus.our_stage(tmp_path).seconds > 0
+    assert [path.read_bytes() for path in made] == halves
 
 
 def test_learning_tokens(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
