@@ -122,6 +122,8 @@ def test_a_fresh_checkout_beside_the_results_makes_nothing(done: Workspace, tmp_
         ("sft", {"learning_rate": 0.02}, SFT),
         ("tokenizer", {"initialization": "random"}, {"extended_model"} | evaluations("extended") | PRETRAIN),
         ("corpus", {"minimum_length": 21}, CLEAN),
+        ("corpus", {"near_duplicate_ngram": 4}, CLEAN),
+        ("corpus", {"near_duplicate_similarity": 0.9}, per_source("deduplicate") | SHARED_LINES),
         ("corpus", {"shared_line_share": 0.5}, SHARED_LINES),
         ("evaluation", {"max_characters": 300}, EVALUATION),
     ],
