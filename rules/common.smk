@@ -19,8 +19,8 @@ from lib.source_files import local_source_files
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
 
-# Planning makes objects by the hundred thousand, and nearly all stay: the search for those that may go is put off.
-gc.set_threshold(100_000)
+# Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.
+gc.set_threshold(1_000_000)
 
 # Without conda, a rule's `python` is the one that runs Snakemake, whether or not its environment is activated.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
