@@ -46,29 +46,27 @@ def main() -> None:
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
     counts: dict[str, Counts] = {}
-    read = kept = 0
+    documents_read = documents_kept = 0
     with ExitStack() as stack:
-        kept_writer, dropped_writer, signatures, lines = (
+        kept, dropped, signatures, lines = (
             stack.enter_context(ShardWriter(stack.enter_context(new_file(args.directory / folder / shard))))
             for folder in ("clean", "dropped", "signatures", "lines")
         )
         for documents in batches(args.directory / "raw" / shard):
-            read += len(documents)
+            documents_read += len(documents)
             cleaned = clean(documents, settings)
             del documents  # one of 50 MB is held several times over as it is
-            kept_writer.write(cleaned.kept)
-            dropped_writer.write(cleaned.dropped)
+            kept.write(cleaned.kept)
+            dropped.write(cleaned.dropped)
             signatures.write(describe(cleaned.kept, signature_settings))
             lines.write(border_lines(cleaned.kept))
             counts = {rule: one + counts[rule] if rule in counts else one for rule, one in cleaned.counts.items()}
-            kept += len(cleaned.kept)
+            documents_kept += len(cleaned.kept)
             del cleaned
     with new_file(args.output) as output:
         write_json(output, {rule: asdict(one) for rule, one in counts.items()})
-    print(
-        f"corpus: clean {args.source} {shard_name(args.shard)}: {read:,} documents read, {kept:,} kept",
-        flush=True,
-    )
+    name = f"{args.source} {shard_name(args.shard)}"
+    print(f"corpus: clean {name}: {documents_read:,} documents read, {documents_kept:,} kept", flush=True)
 
 
 if __name__ == "__main__":

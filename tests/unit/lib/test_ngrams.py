@@ -1,3 +1,4 @@
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lib.ngrams
 from lib.ngrams import combined, folded, folded_batches, ngram_hashes, windows
 
 
@@ -27,6 +29,10 @@ def text_of(*texts: str) -> list[str]:
 )
 def test_letters_and_digits_are_left_in_one_form(text: str, expected: str) -> None:
     assert text_of(text, "乙") == [expected, "乙"]
+
+
+def test_no_letter_or_digit_of_unicode_lies_beyond_those_that_are_looked_at() -> None:
+    assert not any(chr(code).isalnum() for code in range(lib.ngrams._LETTERS_END, sys.maxunicode + 1))
 
 
 @given(st.lists(st.text(alphabet="甲乙丙a，", max_size=12)), st.integers(1, 9))
