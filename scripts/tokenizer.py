@@ -21,11 +21,13 @@ from lib.continued_bpe import Extension, Goal, extend, learn
 from lib.control_tokens import Completion, completion
 from lib.corpus import text_batches, texts
 from lib.errors import UserError, run
+from lib.leading_marks import with_leading_marks
 from lib.manifest import read_json, write_json, write_manifest
 from lib.outputs import new_directory
 from lib.run_counts import RunCounter
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
+from lib.token_hygiene import Limits
 from lib.token_traits import TokenTraits
 from lib.tokenizer_report import by_vocabulary, compare, table
 from lib.user_words import add_words, read_terms
@@ -47,9 +49,11 @@ def main() -> None:
     inputs = {"base_model": args.base_model, "corpus": args.corpus}
     facts: dict[str, Any] = {}
     extended, lacking = base, Completion()
+    if settings.new_tokens and settings.leading_marks:
+        extended = with_leading_marks(base)
     if settings.words:
         inputs["words"] = Path(settings.words)
-        extended = add_words(base, read_terms(inputs["words"]))
+        extended = add_words(extended, read_terms(inputs["words"]))
     if settings.words or settings.new_tokens:
         lacking = lacking_in(base, base_directory, settings)
         extended = with_control_tokens(extended, lacking.tokens)
@@ -79,7 +83,7 @@ def learned(
 ) -> tuple[Extension, dict[str, Any]]:
     """What the texts in `train` (in batches) teach, as far as `settings` ask for it, and what it was learned from."""
     base = base_vocabulary(tokenizer)
-    traits = TokenTraits(base, settings.keep_latin)
+    traits = TokenTraits(base, Limits(settings.keep_latin, settings.leading_marks))
     counter = RunCounter(base, traits)
     for batch in train:
         counter.add(batch)

@@ -7,7 +7,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 
 from lib.base_vocabulary import base_vocabulary
 from lib.continued_bpe import Extension, Goal, learn
+from lib.leading_marks import with_leading_marks
 from lib.run_counts import RunCounter
+from lib.token_hygiene import Limits
 from lib.token_traits import TokenTraits
 
 ENGLISH = "The quick brown fox jumps over the lazy dog, and the dog sleeps on while the fox runs away. " * 3
@@ -19,6 +21,7 @@ CHINESE = [
     "1998年 Linux 出了2.1版，下载了3次，价钱是￥20。\n曹操引大军南下。",
     "Слово о полку Игореве, слово о полку.",
 ] * 5
+DEFAULT = Limits()
 SPECIAL = ("<unk>", "<s>", "</s>")
 
 
@@ -31,6 +34,11 @@ def byte_level(vocabulary: int = 320) -> Tokenizer:
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator([ENGLISH], trainer)
     return tokenizer
+
+
+def byte_level_with_marks() -> Tokenizer:
+    """The same as the program extends it."""
+    return with_leading_marks(byte_level())
 
 
 def sentencepiece_legacy() -> Tokenizer:
@@ -50,6 +58,7 @@ def sentencepiece_metaspace() -> Tokenizer:
 
 KINDS: dict[str, Callable[[], Tokenizer]] = {
     "byte-level": byte_level,
+    "byte-level, leading marks": byte_level_with_marks,
     "sentencepiece, legacy": sentencepiece_legacy,
     "sentencepiece, metaspace": sentencepiece_metaspace,
 }
@@ -87,13 +96,13 @@ def learn_from(
     texts: list[str],
     goal: Goal | int,
     *,
-    keep_latin: bool = True,
+    limits: Limits = DEFAULT,
     limit: int | None = None,
     **options: int,
 ) -> Extension:
     """What `texts` teach, by the steps that the program takes."""
     base = base_vocabulary(tokenizer)
-    traits = TokenTraits(base, keep_latin)
+    traits = TokenTraits(base, limits)
     counter = RunCounter(base, traits, **({"limit": limit} if limit else {}))
     counter.add(texts)
     goal = Goal(goal) if isinstance(goal, int) else goal

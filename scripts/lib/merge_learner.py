@@ -79,7 +79,7 @@ class MergeLearner:
                 heapq.heappush(self._heap, (-saved, key))
             else:
                 del self._places[key]
-                kind = traits(spelling, self._traits.keep_latin).kind
+                kind = traits(spelling, self._traits.limits).kind
                 if kind != NEVER:
                     return Candidate(left, right, saved, spelling, kind != FRAGMENT, known)
         return None

@@ -1,7 +1,8 @@
 """What a new token may consist of: letters of one script, or punctuation.
 
-One blank may stand before letters. No new token holds a line break or a digit, and none holds half a character, except
-on the way to the whole one. Kinds of tokens are small numbers, so that whole arrays of candidates are judged at once.
+One blank or one punctuation mark may stand before letters. No new token holds a line break or a digit, and none holds
+half a character, except on the way to the whole one. Kinds of tokens are small numbers, so that whole arrays of
+candidates are judged at once.
 """
 
 import unicodedata
@@ -30,6 +31,14 @@ _SCRIPTS: dict[str, int] = {}
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What is a setting of what new tokens may hold (`lib.settings.tokenizer.VocabularySettings`)."""
+
+    keep_latin: bool = True
+    leading_marks: bool = True
+
+
+@dataclass(frozen=True)
 class Traits:
     """What decides whether a token may be merged."""
 
@@ -38,7 +47,8 @@ class Traits:
     """Characters that begin in it, a leading blank included."""
     starts_whole: bool
     """Does not begin within a character."""
-    blank_first: bool
+    led: bool
+    """Begins with what nothing can stand before: a blank, or a mark in front of letters."""
 
 
 def is_latin(character: str) -> bool:
@@ -54,7 +64,7 @@ def latin_characters() -> Iterator[str]:
                 yield chr(code)
 
 
-def traits(spelling: bytes, keep_latin: bool) -> Traits:
+def traits(spelling: bytes, limits: Limits) -> Traits:
     """Traits of the token that stands for the bytes `spelling`."""
     starts_whole = bool(spelling) and not _continues(spelling[0])
     length = sum(not _continues(byte) for byte in spelling)
@@ -66,8 +76,10 @@ def traits(spelling: bytes, keep_latin: bool) -> Traits:
         return Traits(kind, length, starts_whole, blank_first)
     if text == " ":
         return Traits(BLANK, 1, True, True)
-    kinds = {kind_of(character, keep_latin) for character in text[blank_first:]}
-    return Traits(kinds.pop() if len(kinds) == 1 else NEVER, length, True, blank_first)
+    kinds = [kind_of(character, limits.keep_latin) for character in text[blank_first:]]
+    mark_first = limits.leading_marks and not blank_first and kinds[:1] == [PUNCTUATION] and max(kinds) >= FIRST_LETTER
+    alike = set(kinds[mark_first:])
+    return Traits(alike.pop() if len(alike) == 1 else NEVER, length, True, blank_first or mark_first)
 
 
 @cache

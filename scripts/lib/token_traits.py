@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.base_vocabulary import BaseVocabulary
-from lib.token_hygiene import BLANK, FIRST_LETTER, FRAGMENT, NEVER, PUNCTUATION, latin_characters, traits
+from lib.token_hygiene import BLANK, FIRST_LETTER, FRAGMENT, NEVER, PUNCTUATION, Limits, latin_characters, traits
 
 CODE_POINTS = 0x110000
 
@@ -21,8 +21,8 @@ Mask = NDArray[np.bool_]
 class TokenTraits:
     """Traits by symbol (`lib.token_hygiene.Traits`), and the rule of which two symbols may be merged."""
 
-    def __init__(self, base: BaseVocabulary, keep_latin: bool) -> None:
-        self.keep_latin = keep_latin
+    def __init__(self, base: BaseVocabulary, limits: Limits) -> None:
+        self.limits = limits
         self.end_of_run = max(base.tokenizer.get_vocab().values()) + 1
         self._first_character = self.end_of_run + 1
         self.first_new = self._first_character + (CODE_POINTS if base.style == "sentencepiece" else 0)
@@ -31,13 +31,13 @@ class TokenTraits:
         self.kind = np.zeros(self._size, dtype=np.int16)
         self.length = np.zeros(self._size, dtype=np.int32)
         self.starts_whole = np.ones(self._size, dtype=bool)
-        self.blank_first = np.zeros(self._size, dtype=bool)
+        self.led = np.zeros(self._size, dtype=bool)
         for token_id, spelling in base.spelling.items():
             self._set(token_id, spelling)
         self._byte = np.full(self._first_character, -1, dtype=np.int16)
         for token_id, byte in base.byte_tokens.items():
             self._byte[token_id] = byte
-        self.forbidden = _pairs_in_latin(base) if keep_latin and base.style == "byte-level" else set()
+        self.forbidden = _pairs_in_latin(base) if limits.keep_latin and base.style == "byte-level" else set()
         """Pairs that stand within Latin characters, which are left as they are."""
 
     def add(self, spelling: bytes) -> int:
@@ -45,7 +45,7 @@ class TokenTraits:
         symbol = self._size
         self._size += 1
         if symbol == len(self.kind):
-            for name in ("kind", "length", "starts_whole", "blank_first"):
+            for name in ("kind", "length", "starts_whole", "led"):
                 array = getattr(self, name)
                 setattr(self, name, np.concatenate([array, np.zeros(50_000, dtype=array.dtype)]))
         self._set(symbol, spelling)
@@ -80,7 +80,7 @@ class TokenTraits:
         possible = (self.kind[left] != NEVER) & (self.kind[right] != NEVER)
         fragments = (self.kind[left] == FRAGMENT) | (self.kind[right] == FRAGMENT)
         together: Mask = possible & (
-            ~self.starts_whole[right] | ((fragments | self._alike(left, right)) & ~self.blank_first[right])
+            ~self.starts_whole[right] | ((fragments | self._alike(left, right)) & ~self.led[right])
         )
         return together
 
@@ -93,23 +93,26 @@ class TokenTraits:
             # A character grows from its first byte: its later bytes alone could belong to any other.
             & self.starts_whole[left]
         )
-        whole = self._alike(left, right) & ~self.blank_first[right]
+        whole = self._alike(left, right) & ~self.led[right]
         allowed: Mask = (within | whole) & (self.length[left] + self.length[right] <= maximum_length)
         return allowed
 
     def _alike(self, left: Symbols, right: Symbols) -> Mask:
-        """Which pairs, whole characters all, go together: two of one kind, or a blank and letters."""
+        """Which pairs, whole characters all, go together: two of one kind, or a blank or a mark and letters."""
         same = (self.kind[left] == self.kind[right]) & (self.kind[left] >= PUNCTUATION)
-        alike: Mask = same | ((self.kind[left] == BLANK) & (self.kind[right] >= FIRST_LETTER))
+        leads = self.kind[left] == BLANK
+        if self.limits.leading_marks:
+            leads |= (self.kind[left] == PUNCTUATION) & (self.length[left] == 1)
+        alike: Mask = same | (leads & (self.kind[right] >= FIRST_LETTER))
         return alike
 
     def _set(self, symbol: int, spelling: bytes) -> None:
-        found = traits(spelling, self.keep_latin)
+        found = traits(spelling, self.limits)
         self.spelling[symbol] = spelling
         self.kind[symbol] = found.kind
         self.length[symbol] = found.length
         self.starts_whole[symbol] = found.starts_whole
-        self.blank_first[symbol] = found.blank_first
+        self.led[symbol] = found.led
 
 
 def _pairs_in_latin(base: BaseVocabulary) -> set[tuple[int, int]]:

@@ -3,11 +3,11 @@
     make bench-tokenizer
 
 News and reviews, cleaned as the pipeline cleans; a twentieth of the lines is held out and never seen in learning. For
-1,000 to 16,000 new tokens on the base model of the default run: continued BPE; the same without limits on what a token
-may hold; a vocabulary trained separately on the same text, its merges appended; `add_tokens` of words that continued
-BPE found. For a SentencePiece base, trained here on English: pieces of a second SentencePiece model appended, as the
-Llama models for Chinese have it. Time and memory are those of the whole program scripts/tokenizer.py; speeds count
-processor time, medians of alternating rounds.
+1,000 to 16,000 new tokens on the base model of the default run: continued BPE; the same with text cut as the base cuts
+it, with limits on what a token may hold and without; a vocabulary trained separately on the same text, its merges
+appended; `add_tokens` of words that continued BPE found. For a SentencePiece base, trained here on English: pieces of a
+second SentencePiece model appended, as the Llama models for Chinese have it. Time and memory are those of the whole
+program scripts/tokenizer.py; speeds count processor time, medians of alternating rounds.
 """
 
 import argparse
@@ -38,9 +38,11 @@ from cost import cost_of  # noqa: E402
 from lib.base_vocabulary import base_vocabulary  # noqa: E402
 from lib.cleaning import clean  # noqa: E402
 from lib.continued_bpe import Extension, Goal, Merge, extend, learn  # noqa: E402
+from lib.leading_marks import with_leading_marks  # noqa: E402
 from lib.manifest import write_json  # noqa: E402
 from lib.run_counts import RunCounter  # noqa: E402
 from lib.settings.corpus import CleaningSettings  # noqa: E402
+from lib.token_hygiene import Limits  # noqa: E402
 from lib.token_traits import TokenTraits  # noqa: E402
 from lib.tokenizer_model import read_tokenizer_model  # noqa: E402
 
@@ -49,6 +51,7 @@ MEASURED = 8000  # new tokens where time, memory and speed are measured
 ROUNDS = 5
 SPEED_MEGABYTES = 2.0
 ENGLISH_MEGABYTES = 3.0
+DEFAULT = Limits()
 # What vocabularies for English hold beside ASCII, here so often that training keeps it.
 SIGNS = "“ ” ‘ ’ — – … · • £ € é è ü ö ä ñ ç\n" * 200
 
@@ -106,6 +109,7 @@ def compare_byte_level(
         extended[size] = continued(base, train, size)
         ways = {
             "ours": extended[size],
+            "leading_marks: false": continued(base, train, size, Limits(leading_marks=False)),
             "without limits": with_merges(base, unlimited, size),
             "merges appended": with_merges(base, other, size),
             "add_tokens": with_added(base, words(base, extended[size])),
@@ -127,7 +131,9 @@ def compare_sentencepiece(train: Sequence[str], held_out: Sequence[str], work: P
                 "new_tokens": size,
                 "without": characters_per_token(base, held_out),
                 "ours": characters_per_token(continued(base, train, size), held_out),
-                "ours, Latin free": characters_per_token(continued(base, train, size, keep_latin=False), held_out),
+                "keep_latin: false": characters_per_token(
+                    continued(base, train, size, Limits(keep_latin=False)), held_out
+                ),
                 "pieces merged": merged_pieces(work / "tokenizer.model", train, held_out, size),
             }
         )
@@ -140,9 +146,11 @@ def show(row: Row) -> Row:
     return row
 
 
-def continued(tokenizer: Tokenizer, train: Sequence[str], size: int, keep_latin: bool = True) -> Tokenizer:
+def continued(tokenizer: Tokenizer, train: Sequence[str], size: int, limits: Limits = DEFAULT) -> Tokenizer:
+    if limits.leading_marks:
+        tokenizer = with_leading_marks(tokenizer)
     base = base_vocabulary(tokenizer)
-    traits = TokenTraits(base, keep_latin)
+    traits = TokenTraits(base, limits)
     counter = RunCounter(base, traits)
     for start in range(0, len(train), 500):
         counter.add(train[start : start + 500])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tiny_families import FAMILIES
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tiny_families import FAMILIES
 from workspace import GPUS, SETTINGS, Workspace
 
 # What a CPU and tests of seconds ask for, on top of a settings file.

@@ -36,6 +36,8 @@ class VocabularySettings(StageSettings):
     """Template for a base that has none, added with its control tokens unless no token is added."""
     keep_latin: bool = True
     """Leave the segmentation of text in Latin script (English, code, its quotes and symbols) exactly as it was."""
+    leading_marks: bool = True
+    """Let a new token begin with one punctuation mark (`，我们`), and have the pre-tokenizer leave them together."""
 
 
 class InitializationSettings(StageSettings):

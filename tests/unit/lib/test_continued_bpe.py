@@ -17,7 +17,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from lib.continued_bpe import Goal, constituents, extend
 from lib.personal_data import KINDS as KINDS_OF_DATA
-from lib.token_hygiene import is_latin
+from lib.token_hygiene import Limits, is_latin
 from tokenizers_to_extend import CHINESE, ENGLISH, KINDS, byte_level, learn_from, sentencepiece_legacy
 
 NEW_TOKENS = 90
@@ -74,7 +74,18 @@ def test_no_new_token_holds_what_it_should_not(base: Tokenizer, extended: Tokeni
     for number, token in new_tokens(base, extended).items():
         text = extended.decode([number]).strip()
         assert not any(is_latin(character) for character in text if character != "\N{REPLACEMENT CHARACTER}"), token
-        assert len({character in "，。、：“”￥" for character in text}) == 1, token
+        marks = [character in "，。、：“”￥" for character in text]
+        assert len(set(marks)) == 1 or not any(marks[1:]), token
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("limits", [Limits(), Limits(leading_marks=False)])
+def test_a_new_token_may_begin_with_a_mark(kind: str, limits: Limits) -> None:
+    base = KINDS[kind]()
+    extended = extend(base, learn_from(base, CHINESE, 200, limits=limits))
+    texts = [extended.decode([number]) for number in new_tokens(base, extended)]
+    led = [text for text in texts if text[:1] in set("，。、") and text[1:].isalpha()]
+    assert bool(led) == (limits.leading_marks and kind != "byte-level")
 
 
 def test_base_ids_keep_their_meaning(base: Tokenizer, extended: Tokenizer) -> None:
@@ -243,7 +254,7 @@ def test_repeated_characters() -> None:
 def test_other_scripts_when_latin_may_change() -> None:
     base = byte_level()
     kept = learn_from(base, ["Das Mädchen übt große Übung. "] * 5, 40)
-    free = learn_from(base, ["Das Mädchen übt große Übung. "] * 5, 40, keep_latin=False)
+    free = learn_from(base, ["Das Mädchen übt große Übung. "] * 5, 40, limits=Limits(keep_latin=False))
     assert not kept.tokens
     extended = extend(base, free)
     texts = [extended.decode([number]) for number in new_tokens(base, extended)]
