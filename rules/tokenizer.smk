@@ -1,6 +1,6 @@
 """The base vocabulary, continued on the training text, and the base model with rows for the new tokens.
 
-in   results/base_model/, results/corpus/{train,validation}/, tokenizer.words
+in   results/base_model/, results/corpus/{train,validation}/, tokenizer.words, results/sft_data/ if stage 1 reads it
 out  results/tokenizer/, results/extended_model/
 """
 
@@ -41,6 +41,7 @@ rule extended_model:
         base_model="results/base_model/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
         corpus="results/corpus/manifest.json",
+        sft_data=["results/sft_data/manifest.json"] if SETTINGS.pretrain.include_instructions else [],
     output:
         manifest="results/extended_model/manifest.json",
     log:
@@ -64,4 +65,5 @@ rule extended_model:
         "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
         " --seed {params.seed} --gpu {params.gpu}"
         " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
+        " --sft-data {input.sft_data:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -4,17 +4,22 @@
         --base-model results/base_model/manifest.json --tokenizer results/tokenizer/manifest.json \
         --corpus results/corpus/manifest.json --output results/extended_model/manifest.json
 
-Writes a complete Hugging Face model directory, tokenizer included: the start of stage 1.
+Writes a complete Hugging Face model directory, tokenizer included: the start of stage 1. With --sft-data, rows are
+fitted on its examples to train on as well.
 """
 
 import argparse
+import json
 import os
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
 from lib.continued_bpe import constituents
+from lib.corpus import texts
 from lib.embedding import is_tied
 from lib.errors import run
 from lib.extension import extend
@@ -41,6 +46,7 @@ def main() -> None:
     parser.add_argument("--base-model", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--sft-data", type=Path, nargs="?")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(InitializationSettings, args.settings)
@@ -56,14 +62,16 @@ def main() -> None:
     model = load_model(args.base_model.parent, device).requires_grad_(False).eval()
     rows_before = model.config.vocab_size
     new_tokens = constituents(base, extended)
-    extend(model, new_tokens, extended, document_separator(tokenizer), args.corpus, settings, precision, args.seed)
+    text = chain(texts(args.corpus, "train"), examples(args.sft_data.parent) if args.sft_data else ())
+    extend(model, new_tokens, extended, document_separator(tokenizer), text, settings, precision, args.seed)
     check_sizes(model, tokenizer)
     with new_directory(args.output.parent) as directory:
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
         write_manifest(
             directory,
-            inputs={"base_model": args.base_model, "tokenizer": args.tokenizer, "corpus": args.corpus},
+            inputs={"base_model": args.base_model, "tokenizer": args.tokenizer, "corpus": args.corpus}
+            | ({"sft_data": args.sft_data} if args.sft_data else {}),
             counts={
                 "rows_before": rows_before,
                 "rows_after": model.config.vocab_size,
@@ -79,6 +87,14 @@ def main() -> None:
         f"{rows_before:,} → {model.config.vocab_size:,} embedding rows",
         flush=True,
     )
+
+
+def examples(directory: Path) -> Iterator[tuple[str, str]]:
+    """(set, text) of every example to train on in the instruction data."""
+    with (directory / "train.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            example = json.loads(line)
+            yield f"instructions {example['source']}", "".join(span["text"] for span in example["spans"])
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def main() -> None:
     model = load_model(args.base_model.parent, device).requires_grad_(False).eval()
     parameters_before = model.num_parameters()
     initialization = from_json(InitializationSettings, args.initialization)
-    extend(model, new_tokens, extended, separator, args.corpus, initialization, precision, args.seed)
+    extend(model, new_tokens, extended, separator, texts(args.corpus, "train"), initialization, precision, args.seed)
     parameters_added = model.num_parameters() - parameters_before
 
     pieces = windows(texts(args.corpus, "validation"), scoring.window_characters, scoring.max_characters)

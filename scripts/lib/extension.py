@@ -1,14 +1,12 @@
 """Giving a model rows for new tokens, as the settings say where they start."""
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from lib.corpus import texts
 from lib.embedding import Constituents, add_rows, is_tied, put_rows, untie
 from lib.input_rows import fit_input_rows
 from lib.models import Precision
@@ -28,20 +26,20 @@ def extend(
     new_tokens: Constituents,
     extended: Tokenizer,
     separator: int,
-    corpus: Path,
+    text: Iterable[tuple[str, str]],
     settings: InitializationSettings,
     precision: Precision,
     seed: int,
 ) -> None:
     """Give `model`, in place, rows for `new_tokens` of the tokenizer `extended` that start as `settings` say.
 
-    They are fitted on training text of the corpus whose manifest is `corpus`; `separator` stands between documents.
+    They are fitted on training text, given as (source, text) pairs; `separator` stands between documents.
     """
     if settings.untie:
         untie(model)
     if not new_tokens:
         return
-    pieces = windows(texts(corpus, "train"), PIECE_CHARACTERS, settings.fit_characters)
+    pieces = windows(text, PIECE_CHARACTERS, settings.fit_characters)
     # Each piece in a place that hangs on its text alone, so that the steps see all sources in turn.
     chosen = sorted((piece.text for piece in pieces), key=checksum)
     train = list(replaced_texts(chosen, extended, new_tokens, separator))

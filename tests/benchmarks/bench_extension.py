@@ -111,7 +111,8 @@ def measure(
             # Rows are fitted once; a step takes as long whatever they are.
             initialization = settings.tokenizer.model_copy(update={"initialization": "mean"} if number else {})
             start = time.process_time()
-            extend(model, new_tokens, extended, separator, corpus, initialization, precision, settings.seed)
+            read = texts(corpus, "train")
+            extend(model, new_tokens, extended, separator, read, initialization, precision, settings.seed)
             if number == 0:
                 fits[size] = time.process_time() - start
                 continue

@@ -90,8 +90,9 @@ def test_every_rule_has_the_program_of_its_name_and_every_rules_file_is_included
     }
 
 
-def test_instructions_are_read_in_the_first_stage_only_when_asked(fresh: Workspace) -> None:
-    target = "results/pretrain_data/manifest.json"
+@pytest.mark.parametrize("stage", ["extended_model", "pretrain_data"])
+def test_instructions_are_read_in_the_first_stage_only_when_asked(fresh: Workspace, stage: str) -> None:
+    target = f"results/{stage}/manifest.json"
     assert "sft_data" not in fresh.planned(target)
     fresh.configure(pretrain={"include_instructions": True})
     assert "sft_data" in fresh.planned(target)

@@ -40,7 +40,7 @@ def execute(inputs: Path, monkeypatch: pytest.MonkeyPatch, output: str = "extend
     arguments = {"--settings": json.dumps({"precision": "fp32"} | settings), "--seed": "1", "--gpu": "0"}
     arguments |= {
         f"--{name.replace('_', '-')}": str(inputs / name / "manifest.json")
-        for name in ("base_model", "tokenizer", "corpus")
+        for name in ("base_model", "tokenizer", "corpus", *(["sft_data"] if (inputs / "sft_data").exists() else []))
     }
     arguments["--output"] = str(inputs / output / "manifest.json")
     monkeypatch.setattr(sys, "argv", ["extended_model.py", *(part for pair in arguments.items() for part in pair)])
@@ -48,10 +48,10 @@ def execute(inputs: Path, monkeypatch: pytest.MonkeyPatch, output: str = "extend
     return inputs / output
 
 
-def nats(directory: Path) -> float:
-    """What the model in `directory` needs for the text."""
+def nats(directory: Path, texts: list[str] = TEXT) -> float:
+    """What the model in `directory` needs for `texts`."""
     tokenizer = load_tokenizer(directory)
-    sequences = [TokenSequence(tokenizer.encode(f"<|endoftext|>{text}"), 1) for text in TEXT]
+    sequences = [TokenSequence(tokenizer.encode(f"<|endoftext|>{text}"), 1) for text in texts]
     return sum(negative_log_likelihoods(load_model(directory), sequences))
 
 
@@ -68,6 +68,20 @@ def test_fitted_rows_predict_text_better_than_means(inputs: Path, monkeypatch: p
     manifest = read_json(fitted / "manifest.json")
     assert manifest["facts"]["new_token_ids"] == list(range(size, size + NEW_TOKENS))
     assert manifest["counts"]["rows_after"] == size + NEW_TOKENS
+
+
+def test_rows_are_fitted_on_instructions_too(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of what the instructions say is expected when they were read; they come in spans."""
+    without = execute(inputs, monkeypatch, "without", fit_steps=8)
+    said = "桃园结义的是刘备、关羽和张飞。三人焚香立誓。"
+    example = {"source": "demo", "spans": [{"text": said[:9], "trained": False}, {"text": said[9:], "trained": True}]}
+    (inputs / "sft_data").mkdir()
+    write_json(inputs / "sft_data" / "manifest.json", {})
+    lines = (json.dumps(example, ensure_ascii=False) + "\n") * 40
+    (inputs / "sft_data" / "train.jsonl").write_text(lines, encoding="utf-8")
+    fitted = execute(inputs, monkeypatch, "with", fit_steps=8)
+    assert nats(fitted, [said]) < nats(without, [said])
+    assert read_json(fitted / "manifest.json")["inputs"].keys() == {"base_model", "tokenizer", "corpus", "sft_data"}
 
 
 def test_same_inputs_give_the_same_bytes(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

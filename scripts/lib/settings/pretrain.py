@@ -12,7 +12,7 @@ class PackingSettings(StageSettings):
     block_size: int = Field(default=512, ge=8)
     """Tokens in one training sequence."""
     include_instructions: bool = False
-    """Train on the instructions of the next stage, too (never on held-out ones), each as a document."""
+    """Train, and fit new rows, on the next stage's instructions, too (never on held-out ones), each as a document."""
 
 
 class PretrainSettings(PackingSettings, TrainingSettings):
