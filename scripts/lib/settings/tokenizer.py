@@ -37,7 +37,7 @@ class VocabularySettings(StageSettings):
     keep_latin: bool = True
     """Leave the segmentation of text in Latin script (English, code, its quotes and symbols) exactly as it was."""
     leading_marks: bool = True
-    """Let a new token begin with one punctuation mark (`，我们`): fewer tokens, of which a short training learns less."""
+    """Let a new token begin with one punctuation mark (`，我们`): fewer tokens, but a short training learns less."""
 
 
 class InitializationSettings(StageSettings):
