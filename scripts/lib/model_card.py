@@ -62,7 +62,8 @@ def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path) -> str:
             _stage("Stage 2, instruction tuning", lineage["adapter"]),
             f"- Instructions: {', '.join(lineage['sft_data']['facts']['sets'])} "
             f"({lineage['sft_data']['counts']['train']:,} examples to train on, "
-            f"{lineage['sft_data']['counts']['validation']:,} held out)",
+            f"{lineage['sft_data']['counts']['validation']:,} held out)"
+            + ("; stage 1 read them, too" if lineage["pretrain"]["settings"]["include_instructions"] else ""),
             "",
             "`manifest.json` holds the checksums of all of these.",
             "",

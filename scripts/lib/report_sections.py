@@ -141,7 +141,8 @@ def lineage_section(manifests: Mapping[str, Manifest], seed: int) -> Html:
             "instructions",
             f"{', '.join(map(str, manifests['sft_data']['facts'].get('sets', [])))}:"
             f" {figure_text(manifests['sft_data']['counts'].get('train'))} to train on,"
-            f" {figure_text(manifests['sft_data']['counts'].get('validation'))} held out",
+            f" {figure_text(manifests['sft_data']['counts'].get('validation'))} held out"
+            + ("; read in pretraining, too" if manifests["pretrain"]["settings"].get("include_instructions") else ""),
         ],
         ["instruction tuning", training_text(manifests["sft"])],
         ["seed", str(seed)],

@@ -52,7 +52,8 @@ def vocabulary() -> dict[str, Any]:
 
 
 def training() -> dict[str, Any]:
-    return {"counts": {"steps": 20}, "settings": {"rank": 16, "learning_rate": 0.001}, "facts": {}}
+    settings = {"rank": 16, "learning_rate": 0.001, "include_instructions": True}
+    return {"counts": {"steps": 20}, "settings": settings, "facts": {}}
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pyte
         "500 new tokens",
         "0.538",
         "曹操|曰",
-        "318 to train on, 47 held out",
+        "318 to train on, 47 held out; read in pretraining, too",
         "−2,468 characters",
         "3.5 min",
         "2,900 MB",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lib.model_card import model_card
+from lib.settings.pretrain import PretrainSettings
 from lib.settings.sft import SftSettings
 
 STAGE = {
@@ -22,7 +23,7 @@ LINEAGE = {
             "characters_per_token_extended": 1.1,
         }
     },
-    "pretrain": STAGE,
+    "pretrain": STAGE | {"settings": PretrainSettings(include_instructions=True).model_dump(mode="json")},
     "adapter": STAGE,
     "sft_data": {"facts": {"sets": ["demo"]}, "counts": {"train": 90, "validation": 10}},
 }
@@ -38,6 +39,6 @@ def test_card(tmp_path: Path) -> None:
         "novel (public domain); news (licence not stated)",
         "400 tokens of the base and 30 new ones; 0.5 → 1.1 characters per token",
         "9 steps, best at step 6; 1,000 of 50,000 parameters trained in bf16; rank 8, ",
-        "demo (90 examples to train on, 10 held out)",
+        "demo (90 examples to train on, 10 held out); stage 1 read them, too",
     ):
         assert part in card
