@@ -22,9 +22,10 @@ Step = dict[str, Any]
 
 
 def with_leading_marks(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy of `tokenizer` whose pre-tokenizer leaves a mark and the letters behind it together, if it can be made to.
+    """`tokenizer`, in a copy if its pre-tokenizer has to be changed to leave a mark and the letters behind it together.
 
-    Where no Chinese or Japanese letter follows such a mark, text is cut as before.
+    One that cannot be changed so is given back as it is. Where no Chinese or Japanese letter follows such a mark, text
+    is cut as before.
     """
     description = json.loads(tokenizer.to_str())
     before = description["pre_tokenizer"]
