@@ -8,14 +8,14 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from lib.addresses import MODEL_FILES, local_files
-from lib.errors import UserError, about
-from lib.fingerprint import code_fingerprint
+from lib.sources.addresses import MODEL_FILES, local_files
+from lib.core.errors import UserError, about
+from lib.core.fingerprint import code_fingerprint
 from lib.settings.base import to_json, validate
 from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings
-from lib.sheets import read_sheet, replay_shares
-from lib.source_files import local_source_files
+from lib.settings.sheets import read_sheet, replay_shares
+from lib.sources.listing import local_source_files
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
 

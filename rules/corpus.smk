@@ -22,8 +22,8 @@ from lib.settings.corpus import (
     SignatureSettings,
     SplitSettings,
 )
-from lib.sheets import NAME_PATTERN
-from lib.source_files import WATCHED_FILES, listing_fingerprint
+from lib.settings.sheets import NAME_PATTERN
+from lib.sources.listing import WATCHED_FILES, listing_fingerprint
 
 # Instructions that training text is checked against, if it is checked.
 HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontaminate_instructions else []

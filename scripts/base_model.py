@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.addresses import MODEL_FILES, fetched, files_in
-from lib.errors import UserError, about, run
-from lib.manifest import write_manifest
-from lib.outputs import new_directory
+from lib.core.errors import UserError, about, run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory
 from lib.settings.base import from_json
 from lib.settings.base_model import BaseModelSettings
+from lib.sources.addresses import MODEL_FILES, fetched, files_in
 
 if TYPE_CHECKING:
     import torch
@@ -65,10 +65,10 @@ def load(path: Path, dtype: str) -> BaseModel:
     # Seconds of imports: not before everything is fetched.
     import torch
 
-    from lib.gguf import is_gguf, load_gguf
-    from lib.meta_checkpoint import is_meta_checkpoint
-    from lib.model_directory import check_model_type
-    from lib.models import quiet_libraries
+    from lib.base_model.gguf import is_gguf, load_gguf
+    from lib.base_model.meta_checkpoint import is_meta_checkpoint
+    from lib.base_model.model_directory import check_model_type
+    from lib.models.loading import quiet_libraries
 
     quiet_libraries()
     if path.is_dir() and is_meta_checkpoint(path):
@@ -95,9 +95,9 @@ def load_directory(directory: Path) -> BaseModel:
     """A Hugging Face directory's model; UserError, with the file's name, for anything that is not right."""
     from transformers import AutoConfig, GenerationConfig
 
-    from lib.model_directory import check_directory, read_license, weight_files
-    from lib.models import load_tokenizer
-    from lib.weight_files import expected, read_weights
+    from lib.base_model.model_directory import check_directory, read_license, weight_files
+    from lib.base_model.weight_files import expected, read_weights
+    from lib.models.loading import load_tokenizer
 
     check_directory(directory)
     try:
@@ -119,10 +119,10 @@ def load_directory(directory: Path) -> BaseModel:
 
 def load_meta_checkpoint(directory: Path) -> BaseModel:
     """A model as Meta publishes it; UserError, with the file's name, for anything that is not right."""
-    from lib.meta_checkpoint import config_of, converted, open_shards
-    from lib.model_directory import read_license, read_object
-    from lib.tokenizer_model import read_tokenizer_model
-    from lib.weight_files import expected
+    from lib.base_model.meta_checkpoint import config_of, converted, open_shards
+    from lib.base_model.model_directory import read_license, read_object
+    from lib.base_model.tokenizer_model import read_tokenizer_model
+    from lib.base_model.weight_files import expected
 
     params = read_object(directory / "params.json")
     shards = open_shards(directory)
@@ -155,7 +155,7 @@ def check(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> Non
 
     More rows than tokens is padding, and fine; fewer would fail on the first rare token.
     """
-    from lib.models import check_sizes
+    from lib.models.loading import check_sizes
 
     if not hasattr(model.config, "vocab_size") or model.get_output_embeddings() is None:
         raise UserError(f"{type(model).__name__} is not a plain language model; choose one for text alone")
@@ -166,7 +166,7 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
     """The complete Hugging Face directory with its manifest, and a line that sums it up."""
     import torch
 
-    from lib.weight_files import write_weights
+    from lib.base_model.weight_files import write_weights
 
     model, tokenizer = base.model, base.tokenizer
     model.config.architectures = [type(model).__name__]

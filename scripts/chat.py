@@ -20,9 +20,10 @@ from transformers import (
     TextStreamer,
 )
 
-from lib.errors import UserError, run
-from lib.generation import Message, chat_ids, end_tokens
-from lib.models import load_model, load_tokenizer, pick_device, quiet_libraries
+from lib.chat.answers import Message, chat_ids, end_tokens
+from lib.core.errors import UserError, run
+from lib.models.compute import pick_device
+from lib.models.loading import load_model, load_tokenizer, quiet_libraries
 
 HELP = "/reset forgets the conversation, /quit ends it, Ctrl-C stops an answer."
 

@@ -19,17 +19,16 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from lib.cleaning import clean
-from lib.errors import run
-from lib.manifest import write_json
-from lib.outputs import new_file
-from lib.rewriting import Counts
+from lib.core.errors import run
+from lib.core.outputs import new_file, write_json
+from lib.corpus.cleaning.clean import clean
+from lib.corpus.cleaning.rewrite import Counts
+from lib.corpus.duplicates.minhash import describe
+from lib.corpus.duplicates.shared_lines import border_lines
+from lib.corpus.storage.batches import ShardWriter, batches
+from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import CleaningSettings, SignatureSettings
-from lib.shard_batches import ShardWriter, batches
-from lib.shards import shard_name
-from lib.shared_lines import border_lines
-from lib.signatures import describe
 
 
 def main() -> None:

@@ -20,15 +20,13 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from lib.checksums import sha256_file
-from lib.data_card import data_card
-from lib.errors import UserError, run
-from lib.manifest import read_json, write_json
-from lib.outputs import new_file
+from lib.core.errors import UserError, run
+from lib.core.outputs import new_file, read_json, sha256_file, write_json
+from lib.corpus.data_card import data_card
+from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import CorpusSettings
-from lib.shards import shard_name
-from lib.sheets import Source
+from lib.settings.sheets import Source
 
 SPLITS = ("train", "validation")
 PACKAGES = ("numpy", "opencc", "polars", "pyarrow", "rensa", "selectolax")  # whose versions shape the shards

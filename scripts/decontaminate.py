@@ -13,14 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from lib.errors import run
-from lib.held_out import Contamination, Index
-from lib.manifest import write_json
-from lib.outputs import new_file
+from lib.core.errors import run
+from lib.core.outputs import new_file, write_json
+from lib.corpus.duplicates.contamination import Contamination, Index
+from lib.corpus.storage.batches import ShardWriter, batches
+from lib.corpus.storage.shards import Counts, add, describe_file, shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings
-from lib.shard_batches import ShardWriter, batches
-from lib.shards import Counts, add, describe_file, shard_name
 
 
 def main() -> None:

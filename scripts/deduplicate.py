@@ -13,12 +13,12 @@ from pathlib import Path
 
 import polars as pl
 
-from lib.clusters import find_duplicates
-from lib.errors import run
-from lib.outputs import scratch_directory
+from lib.core.errors import run
+from lib.core.outputs import scratch_directory
+from lib.corpus.duplicates.clusters import find_duplicates
+from lib.corpus.storage.shards import document_id, shard_paths, write_shard
 from lib.settings.base import from_json
 from lib.settings.corpus import DeduplicationSettings
-from lib.shards import document_id, shard_paths, write_shard
 
 
 def main() -> None:

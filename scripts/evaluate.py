@@ -20,27 +20,19 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lib.adapters import trained_model
-from lib.chat_spans import encode_spans
-from lib.corpus import texts
-from lib.errors import UserError, run
-from lib.generation import end_tokens, greedy_answers
-from lib.manifest import write_json
-from lib.models import (
-    Precision,
-    check_sizes,
-    document_separator,
-    load_model,
-    load_tokenizer,
-    pick_device,
-    pick_precision,
-    quiet_libraries,
-)
-from lib.outputs import new_file
-from lib.scoring import Score, TokenSequence, negative_log_likelihoods, total
+from lib.chat.answers import end_tokens, greedy_answers
+from lib.chat.spans import encode_spans
+from lib.core.errors import UserError, run
+from lib.core.outputs import new_file, write_json
+from lib.corpus.storage.reader import texts
+from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
+from lib.models.compute import Precision, pick_device, pick_precision
+from lib.models.loading import check_sizes, document_separator, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings
-from lib.windows import Piece, checksum, windows
+from lib.text.hashes import checksum
+from lib.text.sample import Piece, windows
+from lib.training.adapters import trained_model
 
 REPORT_EVERY = 20  # sequences between two lines of progress
 

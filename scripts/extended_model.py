@@ -18,24 +18,17 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from lib.continued_bpe import constituents
-from lib.corpus import texts
-from lib.embedding import is_tied
-from lib.errors import run
-from lib.extension import extend
-from lib.manifest import write_manifest
-from lib.models import (
-    check_sizes,
-    document_separator,
-    load_model,
-    load_tokenizer,
-    pick_device,
-    pick_precision,
-    quiet_libraries,
-)
-from lib.outputs import new_directory
+from lib.core.errors import run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory
+from lib.corpus.storage.reader import texts
+from lib.extended_model.extend import extend
+from lib.extended_model.rows import is_tied
+from lib.models.compute import pick_device, pick_precision
+from lib.models.loading import check_sizes, document_separator, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.tokenizer import InitializationSettings
+from lib.tokenizer.continued_bpe import constituents
 
 
 def main() -> None:

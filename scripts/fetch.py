@@ -20,17 +20,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from lib.errors import UserError, run
-from lib.manifest import write_json
-from lib.outputs import new_directory, new_file
-from lib.reading import check_format, format_of, read_documents
+from lib.core.errors import UserError, run
+from lib.core.outputs import new_directory, new_file, write_json
+from lib.corpus.reading.documents import check_format, format_of, read_documents
+from lib.corpus.storage.batches import TableWriter
+from lib.corpus.storage.shards import deal, shard_paths
+from lib.files.text_files import Broken, Seen
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
-from lib.shards import deal, shard_paths
-from lib.sheets import Source
-from lib.source_files import fetched_source_files
-from lib.table_writer import TableWriter
-from lib.text_files import Broken, Seen
+from lib.settings.sheets import Source
+from lib.sources.listing import fetched_source_files
 
 FILES = pa.schema(
     [

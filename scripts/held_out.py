@@ -15,15 +15,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from lib.errors import run
-from lib.held_out import benchmark_texts, index_texts
-from lib.instructions import opened_sets
-from lib.manifest import write_manifest
-from lib.outputs import new_directory
+from lib.core.errors import run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory
+from lib.corpus.duplicates.contamination import benchmark_texts, index_texts
+from lib.corpus.storage.batches import batches
+from lib.corpus.storage.shards import shard_paths
 from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings
-from lib.shard_batches import batches
-from lib.shards import shard_paths
+from lib.sft.instructions import opened_sets
 
 
 def main() -> None:

@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lib.draws import are_held_out, copies, places
-from lib.errors import run
-from lib.manifest import write_json
-from lib.outputs import new_file
+from lib.core.errors import run
+from lib.core.outputs import new_file, write_json
+from lib.corpus.split.sampling import are_held_out, copies, places
+from lib.corpus.storage.shards import document_id, shard_paths
 from lib.settings.base import from_json
 from lib.settings.corpus import SplitSettings
-from lib.shards import document_id, shard_paths
 
 
 def main() -> None:

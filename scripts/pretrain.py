@@ -11,12 +11,12 @@ import argparse
 
 import numpy as np
 
-from lib.arrow import read_tokens
-from lib.errors import run
-from lib.launcher import spread
+from lib.core.errors import run
+from lib.distributed.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.pretrain import PretrainSettings
-from lib.training import Run, add_run_arguments, require_examples, train
+from lib.tokens.rows import read_tokens
+from lib.training.run import Run, add_run_arguments, require_examples, train
 
 
 def main() -> None:

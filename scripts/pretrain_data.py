@@ -16,17 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.arrow import TokenWriter, read_tokens
-from lib.data_order import shuffled
-from lib.errors import run
-from lib.manifest import read_json, write_manifest
-from lib.models import document_separator, load_tokenizer, quiet_libraries
-from lib.outputs import new_directory
-from lib.packing import pack
+from lib.core.errors import run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory, read_json
+from lib.corpus.storage.shards import shard_name
+from lib.models.loading import document_separator, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.pretrain import PackingSettings
-from lib.shards import shard_name
-from lib.token_shards import Documents, TokenIds
+from lib.tokens.blocks import pack
+from lib.tokens.documents import Documents, TokenIds
+from lib.tokens.order import shuffled
+from lib.tokens.rows import TokenWriter, read_tokens
 
 Streams = Mapping[str, Iterable[TokenIds]]
 """Documents by the source that they come from."""

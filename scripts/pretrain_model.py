@@ -9,11 +9,11 @@ The adapter is merged into the weights as they are kept on disk, never into quan
 import argparse
 from pathlib import Path
 
-from lib.adapters import trained_model
-from lib.errors import run
-from lib.manifest import read_json, write_manifest
-from lib.models import check_sizes, load_tokenizer, quiet_libraries
-from lib.outputs import new_directory
+from lib.core.errors import run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory, read_json
+from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
+from lib.training.adapters import trained_model
 
 
 def main() -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from lib.errors import run
-from lib.outputs import new_file
-from lib.shard_batches import batches
-from lib.token_shards import DocumentWriter
+from lib.core.errors import run
+from lib.core.outputs import new_file
+from lib.corpus.storage.batches import batches
+from lib.tokens.documents import DocumentWriter
 
 DOCUMENTS_AT_A_TIME = 1_000
 

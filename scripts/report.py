@@ -19,12 +19,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib.curves import read_log
-from lib.errors import run
-from lib.html import Html, element, join
-from lib.manifest import read_json
-from lib.outputs import new_file
-from lib.report_sections import (
+from lib.core.errors import run
+from lib.core.outputs import new_file, read_json
+from lib.evaluation.score_table import in_order, read_score_table
+from lib.report.curves import read_log
+from lib.report.html import Html, element, join
+from lib.report.sections import (
     Manifest,
     answers_section,
     corpus_section,
@@ -37,8 +37,7 @@ from lib.report_sections import (
     tiles,
     tokenizer_section,
 )
-from lib.report_style import CSS
-from lib.score_table import in_order, read_score_table
+from lib.report.style import CSS
 from lib.settings.base import from_json
 from lib.settings.pipeline import PipelineSettings
 

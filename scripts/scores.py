@@ -10,10 +10,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lib.errors import run
-from lib.manifest import read_json
-from lib.outputs import new_file
-from lib.score_table import MODELS, in_order, parts_table, score_table
+from lib.core.errors import run
+from lib.core.outputs import new_file, read_json
+from lib.evaluation.score_table import MODELS, in_order, parts_table, score_table
 
 
 def answers_document(results: list[dict[str, Any]]) -> str:

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from lib.errors import run
-from lib.outputs import new_file
+from lib.core.errors import run
+from lib.core.outputs import new_file
 from lib.settings.pipeline import PipelineSettings
 
 CONFIG = Path(__file__).parent.parent / "config"

@@ -12,12 +12,12 @@ Stopped (SIGTERM, Ctrl-C, max_minutes, a crash), it goes on from its newest chec
 import argparse
 from pathlib import Path
 
-from lib.arrow import read_tokens
-from lib.errors import run
-from lib.launcher import spread
+from lib.core.errors import run
+from lib.distributed.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.sft import SftSettings
-from lib.training import Run, add_run_arguments, require_examples, train
+from lib.tokens.rows import read_tokens
+from lib.training.run import Run, add_run_arguments, require_examples, train
 
 
 def main() -> None:

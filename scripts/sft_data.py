@@ -22,20 +22,20 @@ from typing import Any, Self
 import polars as pl
 import pyarrow.compute as pc
 
-from lib.arrow import IGNORED_LABEL, TokenWriter, read_tokens
-from lib.bins import fill_bins
-from lib.chat_templates import set_template
-from lib.conversations import Conversation
-from lib.draws import copies
-from lib.errors import UserError, about, run
-from lib.examples import Example, ExampleMaker
-from lib.instruction_duplicates import conversation_hash, find_repeated
-from lib.instructions import InstructionSet, held_out, opened_sets
-from lib.manifest import write_manifest
-from lib.models import load_tokenizer, quiet_libraries
-from lib.outputs import new_directory, new_file, scratch_directory
+from lib.chat.templates import set_template
+from lib.core.errors import UserError, about, run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory, new_file, scratch_directory
+from lib.corpus.split.sampling import copies
+from lib.models.loading import load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.sft import InstructionSettings
+from lib.sft.conversations import Conversation
+from lib.sft.duplicates import conversation_hash, find_repeated
+from lib.sft.examples import Example, ExampleMaker
+from lib.sft.instructions import InstructionSet, held_out, opened_sets
+from lib.tokens.bin_packing import fill_bins
+from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
 
 SPLITS = ("train", "validation")
 REASONS = ("too_long", "shortened", "exact_duplicate", "near_duplicate", "control_token", "weight")

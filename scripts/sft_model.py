@@ -10,13 +10,13 @@
 import argparse
 from pathlib import Path
 
-from lib.adapters import trained_model
-from lib.errors import run
-from lib.generation import end_tokens
-from lib.manifest import read_json, write_manifest
-from lib.model_card import model_card
-from lib.models import check_sizes, load_tokenizer, quiet_libraries
-from lib.outputs import new_directory
+from lib.chat.answers import end_tokens
+from lib.core.errors import run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory, read_json
+from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
+from lib.sft.model_card import model_card
+from lib.training.adapters import trained_model
 
 LINEAGE = ("base_model", "corpus", "tokenizer", "pretrain", "sft_data", "adapter")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
-from lib.errors import run
+from lib.core.errors import run
+from lib.corpus.duplicates.shared_lines import find_shared, with_examples
+from lib.corpus.storage.shards import shard_paths, write_shard
 from lib.settings.base import from_json
 from lib.settings.corpus import SharedLineSettings
-from lib.shards import shard_paths, write_shard
-from lib.shared_lines import find_shared, with_examples
 
 
 def main() -> None:

@@ -16,16 +16,14 @@ from pathlib import Path
 
 import polars as pl
 
-from lib.draws import are_held_out
-from lib.errors import run
-from lib.manifest import read_json, write_json
-from lib.mixing import mixed
-from lib.outputs import new_file
-from lib.remaining import Remainder
+from lib.core.errors import run
+from lib.core.outputs import new_file, read_json, write_json
+from lib.corpus.split.removal import Remainder
+from lib.corpus.split.sampling import are_held_out, mixed
+from lib.corpus.storage.batches import ShardWriter, batches
+from lib.corpus.storage.shards import Counts, add, describe_file, shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import SplitSettings
-from lib.shard_batches import ShardWriter, batches
-from lib.shards import Counts, add, describe_file, shard_name
 
 SPLITS = ("train", "validation")
 DUPLICATES = ("exact_duplicate", "near_duplicate")

@@ -7,8 +7,8 @@ Usage:
 import argparse
 from pathlib import Path
 
-from lib.errors import run
-from lib.score_table import read_score_table, render
+from lib.core.errors import run
+from lib.evaluation.score_table import read_score_table, render
 
 
 def main() -> None:

@@ -15,9 +15,8 @@ matplotlib.use("svg")
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.errors import run
-from lib.manifest import read_json
-from lib.outputs import new_file
+from lib.core.errors import run
+from lib.core.outputs import new_file, read_json
 
 
 def main() -> None:

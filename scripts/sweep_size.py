@@ -18,29 +18,22 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from lib.brief_training import blocks, train_briefly
-from lib.continued_bpe import constituents
-from lib.corpus import texts
-from lib.errors import UserError, run
-from lib.extension import extend
-from lib.manifest import write_json
-from lib.models import (
-    Precision,
-    document_separator,
-    load_model,
-    load_tokenizer,
-    pick_device,
-    pick_precision,
-    quiet_libraries,
-)
-from lib.outputs import new_file
-from lib.scoring import Score, TokenSequence, negative_log_likelihoods, total
+from lib.core.errors import UserError, run
+from lib.core.outputs import new_file, write_json
+from lib.corpus.storage.reader import texts
+from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
+from lib.extended_model.extend import extend
+from lib.models.compute import Precision, pick_device, pick_precision
+from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings
 from lib.settings.pretrain import PretrainSettings
 from lib.settings.sweep import BriefTrainingSettings
 from lib.settings.tokenizer import InitializationSettings
-from lib.windows import Piece, checksum, windows
+from lib.text.hashes import checksum
+from lib.text.sample import Piece, windows
+from lib.tokenizer.continued_bpe import constituents
+from lib.training.short_run import blocks, train_briefly
 
 PIECE_CHARACTERS = 2_048  # of training text
 CHARACTERS_PER_TOKEN = 8  # more than any vocabulary here reaches: so much text is enough

@@ -16,21 +16,21 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from lib.base_vocabulary import base_vocabulary
-from lib.continued_bpe import Extension, Goal, extend, learn
-from lib.control_tokens import Completion, completion
-from lib.corpus import text_batches, texts
-from lib.errors import UserError, run
-from lib.leading_marks import with_leading_marks
-from lib.manifest import read_json, write_json, write_manifest
-from lib.outputs import new_directory
-from lib.run_counts import RunCounter
+from lib.core.errors import UserError, run
+from lib.core.manifest import write_manifest
+from lib.core.outputs import new_directory, read_json, write_json
+from lib.corpus.storage.reader import text_batches, texts
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
-from lib.token_hygiene import Limits
-from lib.token_traits import TokenTraits
-from lib.tokenizer_report import by_vocabulary, compare, table
-from lib.user_words import add_words, read_terms
+from lib.tokenizer.base_vocabulary import base_vocabulary
+from lib.tokenizer.continued_bpe import Extension, Goal, extend, learn
+from lib.tokenizer.control_tokens import Completion, completion
+from lib.tokenizer.leading_marks import with_leading_marks
+from lib.tokenizer.report import by_vocabulary, compare, table
+from lib.tokenizer.run_counter import RunCounter
+from lib.tokenizer.token_rules import Limits
+from lib.tokenizer.token_table import TokenTraits
+from lib.tokenizer.user_words import add_words, read_terms
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 

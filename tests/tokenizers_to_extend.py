@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from lib.base_vocabulary import base_vocabulary
-from lib.continued_bpe import Extension, Goal, learn
-from lib.leading_marks import with_leading_marks
-from lib.run_counts import RunCounter
-from lib.token_hygiene import Limits
-from lib.token_traits import TokenTraits
+from lib.tokenizer.base_vocabulary import base_vocabulary
+from lib.tokenizer.continued_bpe import Extension, Goal, learn
+from lib.tokenizer.leading_marks import with_leading_marks
+from lib.tokenizer.run_counter import RunCounter
+from lib.tokenizer.token_rules import Limits
+from lib.tokenizer.token_table import TokenTraits
 
 ENGLISH = "The quick brown fox jumps over the lazy dog, and the dog sleeps on while the fox runs away. " * 3
 CHINESE = [

@@ -24,15 +24,14 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "scripts"), str(PROJECT / "tests"), str(Path(__file__).parent)]
 
-import polars as pl  # noqa: E402
+import polars as pl
 
-from chinese_text import disguised, documents  # noqa: E402
-from cost import Cost, cost_of  # noqa: E402
-from lib.deduplication import text_hashes  # noqa: E402
-from lib.manifest import write_json  # noqa: E402
-from lib.outputs import new_file  # noqa: E402
-from lib.shards import document_id  # noqa: E402
-from planted import Document, by_kind, plant, score  # noqa: E402
+from chinese_text import disguised, documents
+from cost import Cost, cost_of
+from lib.core.outputs import new_file, write_json
+from lib.corpus.storage.shards import document_id
+from lib.text.hashes import text_hashes
+from planted import Document, by_kind, plant, score
 
 ROUNDS = 3
 COPIED = 300  # texts that get a copy of each kind

@@ -23,25 +23,26 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "scripts"), str(Path(__file__).parent)]
 
-import matplotlib  # noqa: E402
+import matplotlib
 
 matplotlib.use("svg")
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-import yaml  # noqa: E402
-from bench_corpus import processor  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from snakemake.utils import update_config  # noqa: E402
-from tokenizers import Tokenizer  # noqa: E402
+import numpy as np
+import torch
+import yaml
+from bench_corpus import processor
+from matplotlib.figure import Figure
+from snakemake.utils import update_config
+from tokenizers import Tokenizer
 
-from lib.brief_training import blocks, train_briefly  # noqa: E402
-from lib.continued_bpe import constituents  # noqa: E402
-from lib.corpus import texts  # noqa: E402
-from lib.extension import extend  # noqa: E402
-from lib.manifest import read_json  # noqa: E402
-from lib.models import document_separator, load_model, load_tokenizer, pick_precision, quiet_libraries  # noqa: E402
-from lib.settings.pipeline import PipelineSettings  # noqa: E402
+from lib.core.outputs import read_json
+from lib.corpus.storage.reader import texts
+from lib.extended_model.extend import extend
+from lib.models.compute import pick_precision
+from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
+from lib.settings.pipeline import PipelineSettings
+from lib.tokenizer.continued_bpe import constituents
+from lib.training.short_run import blocks, train_briefly
 
 ROUNDS = 3
 STEPS = 6  # in a round; the first is not counted

@@ -23,20 +23,21 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "scripts"), str(Path(__file__).parent)]
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-import yaml  # noqa: E402
-from clock import ALPHA, LEARNING_RATE, RANK, TARGETS  # noqa: E402
-from peft import LoraConfig, get_peft_model  # noqa: E402
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, TrainerCallback  # noqa: E402
-from transformers.models.auto import CONFIG_MAPPING  # noqa: E402
+import numpy as np
+import torch
+import yaml
+from clock import ALPHA, LEARNING_RATE, RANK, TARGETS
+from peft import LoraConfig, get_peft_model
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, TrainerCallback
+from transformers.models.auto import CONFIG_MAPPING
 
-from lib import training  # noqa: E402
-from lib.arrow import TokenWriter, read_tokens  # noqa: E402
-from lib.manifest import NAME, write_json, write_manifest  # noqa: E402
-from lib.models import load_model, quiet_libraries  # noqa: E402
-from lib.settings.pretrain import PretrainSettings  # noqa: E402
-from lib.trainer import StageTrainer  # noqa: E402
+from lib.core.manifest import NAME, write_manifest
+from lib.core.outputs import write_json
+from lib.models.loading import load_model, quiet_libraries
+from lib.settings.pretrain import PretrainSettings
+from lib.tokens.rows import TokenWriter, read_tokens
+from lib.training import run
+from lib.training.trainer import StageTrainer
 
 STEPS, NOT_COUNTED = 10, 3
 BLOCK, BATCH = 2_048, 8  # tokens of a row, and rows of a step
@@ -263,9 +264,9 @@ def train(case: Case, model: Path, work: Path) -> dict[str, float]:
     settings = PretrainSettings.model_validate(case.settings | often)
     rows = settings.batch_size * settings.gradient_accumulation * case.steps
     write_rows(work / "data", AutoConfig.from_pretrained(model).vocab_size, settings.block_size, rows)
-    training.StageTrainer = Measured
-    training.train(
-        training.Run(
+    run.StageTrainer = Measured
+    run.train(
+        run.Run(
             stage="pretrain",
             settings=settings,
             seed=1,

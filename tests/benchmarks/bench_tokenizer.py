@@ -28,23 +28,23 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "scripts"), str(PROJECT / "tests"), str(Path(__file__).parent)]
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-import polars as pl  # noqa: E402
-from bench_corpus import megabytes, processor  # noqa: E402
-from sentencepiece import SentencePieceProcessor, SentencePieceTrainer, sentencepiece_model_pb2  # noqa: E402
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers  # noqa: E402
+import polars as pl
+from bench_corpus import megabytes, processor
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer, sentencepiece_model_pb2
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
-from chinese_text import modern_documents  # noqa: E402
-from cost import cost_of  # noqa: E402
-from lib.base_vocabulary import base_vocabulary  # noqa: E402
-from lib.cleaning import clean  # noqa: E402
-from lib.continued_bpe import Extension, Goal, Merge, extend, learn  # noqa: E402
-from lib.leading_marks import with_leading_marks  # noqa: E402
-from lib.manifest import write_json  # noqa: E402
-from lib.run_counts import RunCounter  # noqa: E402
-from lib.settings.corpus import CleaningSettings  # noqa: E402
-from lib.token_hygiene import Limits  # noqa: E402
-from lib.token_traits import TokenTraits  # noqa: E402
-from lib.tokenizer_model import read_tokenizer_model  # noqa: E402
+from chinese_text import modern_documents
+from cost import cost_of
+from lib.base_model.tokenizer_model import read_tokenizer_model
+from lib.core.outputs import write_json
+from lib.corpus.cleaning.clean import clean
+from lib.settings.corpus import CleaningSettings
+from lib.tokenizer.base_vocabulary import base_vocabulary
+from lib.tokenizer.continued_bpe import Extension, Goal, Merge, extend, learn
+from lib.tokenizer.leading_marks import with_leading_marks
+from lib.tokenizer.run_counter import RunCounter
+from lib.tokenizer.token_rules import Limits
+from lib.tokenizer.token_table import TokenTraits
 
 SIZES = (1000, 2000, 4000, 8000, 16000)
 MEASURED = 8000  # new tokens where time, memory and speed are measured

@@ -21,13 +21,13 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "scripts"), str(Path(__file__).parent)]
 
-import polars as pl  # noqa: E402
-from bench_corpus import ONE_THREAD, processor  # noqa: E402
-from tokenizers import Tokenizer  # noqa: E402
+import polars as pl
+from bench_corpus import ONE_THREAD, processor
+from tokenizers import Tokenizer
 
-from chinese_text import novel  # noqa: E402
-from lib.arrow import TokenWriter, read_tokens  # noqa: E402
-from lib.manifest import write_manifest  # noqa: E402
+from chinese_text import novel
+from lib.core.manifest import write_manifest
+from lib.tokens.rows import TokenWriter, read_tokens
 
 ROUNDS = 3
 BLOCK, BLOCKS = 256, 8  # tokens, and rows that are trained on

@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from lib.outputs import new_file
-from lib.shard_batches import ShardWriter, batches
+from lib.core.outputs import new_file
+from lib.corpus.storage.batches import ShardWriter, batches
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def clean_shard(path: Path, kept: ShardWriter, dropped: ShardWriter) -> None:
-    from lib.cleaning import clean
+    from lib.corpus.cleaning.clean import clean
     from lib.settings.corpus import CleaningSettings
 
     for documents in batches(path):
@@ -34,9 +34,9 @@ def clean_shard(path: Path, kept: ShardWriter, dropped: ShardWriter) -> None:
 
 
 def describe_shard(path: Path, signatures: ShardWriter, lines: ShardWriter) -> None:
+    from lib.corpus.duplicates.minhash import describe
+    from lib.corpus.duplicates.shared_lines import border_lines
     from lib.settings.corpus import SignatureSettings
-    from lib.shared_lines import border_lines
-    from lib.signatures import describe
 
     for documents in batches(path):
         signatures.write(describe(documents, SignatureSettings()))

@@ -8,11 +8,11 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "scripts"))
 
-from clock import ALPHA, LEARNING_RATE, RANK, TARGETS, Clock  # noqa: E402
+from clock import ALPHA, LEARNING_RATE, RANK, TARGETS, Clock
 
-from lib import training  # noqa: E402
-from lib.arrow import read_tokens  # noqa: E402
-from lib.settings.training import TrainingSettings  # noqa: E402
+from lib.settings.training import TrainingSettings
+from lib.tokens.rows import read_tokens
+from lib.training import run
 
 
 def main() -> None:
@@ -20,12 +20,12 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     clock = Clock()
 
-    class Timed(training.StageTrainer):
+    class Timed(run.StageTrainer):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.add_callback(clock)
 
-    training.StageTrainer = Timed
+    run.StageTrainer = Timed
     train_set = read_tokens(data / "train.arrow")
     steps = -(-len(train_set) // batch)
     settings = TrainingSettings(
@@ -41,8 +41,8 @@ def main() -> None:
         save_steps=steps,
         logging_steps=1,
     )
-    training.train(
-        training.Run(
+    run.train(
+        run.Run(
             stage="pretrain" if stage == "pretrain" else "sft",
             settings=settings,
             seed=1,

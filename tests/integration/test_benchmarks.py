@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.manifest import write_manifest
+from lib.core.manifest import write_manifest
 from tiny_model import TEXT, make_tiny_model
 from workspace import PROJECT, documents
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lib.checkpoints import is_whole
+from lib.training.checkpoints import is_whole
 from warm_start import Started
 from workspace import Finished, Workspace, quiet_environment, with_options
 

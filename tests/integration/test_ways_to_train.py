@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from lib.arrow import read_tokens
-from lib.checksums import sha256_file
+from lib.core.outputs import sha256_file
+from lib.tokens.rows import read_tokens
 from workspace import SETTINGS, Workspace
 
 STEPS = 12

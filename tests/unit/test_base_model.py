@@ -23,7 +23,7 @@ from transformers import (
     SmolLM3Config,
 )
 
-from lib.errors import UserError
+from lib.core.errors import UserError
 from tiny_model import CHAT_TEMPLATE, TEXT, make_tiny_model, make_tiny_tokenizer, write_sentencepiece
 
 PROGRAM = Path(base_model.__file__)

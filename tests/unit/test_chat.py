@@ -9,8 +9,8 @@ import pytest
 import torch
 from chat import Chat
 
-from lib.errors import UserError
-from lib.models import load_model, load_tokenizer
+from lib.core.errors import UserError
+from lib.models.loading import load_model, load_tokenizer
 from tiny_model import make_tiny_model
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "chat.py"

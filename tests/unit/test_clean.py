@@ -57,7 +57,7 @@ def test_the_result_does_not_depend_on_the_batches(tmp_path: Path, monkeypatch: 
     documents = pl.DataFrame({"id": [f"news:{number}" for number in range(50)], "text": texts})
     results = []
     for batch in (1, 1 << 25):
-        monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
+        monkeypatch.setattr("lib.corpus.storage.batches.BATCH_BYTES", batch)
         frames, counts = cleaned(tmp_path / str(batch), monkeypatch, documents, 10, row_group_size=7)
         results.append(({folder: frame.rows() for folder, frame in frames.items()}, counts))
     assert results[0] == results[1]

@@ -23,9 +23,9 @@ import pytest
 import shared_lines
 import split
 
-from lib.checksums import sha256_file
-from lib.corpus import texts
-from lib.errors import UserError
+from lib.core.errors import UserError
+from lib.core.outputs import sha256_file
+from lib.corpus.storage.reader import texts
 from lib.settings.base import to_json
 from lib.settings.corpus import (
     CleaningSettings,
@@ -221,7 +221,7 @@ def test_mixed_and_decontaminated_text_does_not_depend_on_the_number_of_shards(
     rows = {"books": {"weight": 1.5}, "news": {"max_characters": 800}}
     for shards, batch in ((1, 1 << 25), (3, 500), (7, 1 << 25)):
         run.directory = tmp_path / str(shards)
-        run.monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
+        run.monkeypatch.setattr("lib.corpus.storage.batches.BATCH_BYTES", batch)
         run(dirty, shards=shards, rows=rows, decontaminate=True, decontamination_ngram=30)
         table = pd.read_csv(run.directory / "summary.tsv", sep="\t").set_index(["source", "rule"])
         assert table.loc[("books", "repeat"), "documents_added"] > 5
@@ -262,7 +262,7 @@ def test_shared_lines_are_dropped_for_any_number_of_shards(run: Run, pages: dict
     written: list[list[bytes]] = []
     for shards, batch in ((1, 1 << 25), (5, 300)):
         run.directory = tmp_path / str(shards)
-        run.monkeypatch.setattr("lib.shard_batches.BATCH_BYTES", batch)
+        run.monkeypatch.setattr("lib.corpus.storage.batches.BATCH_BYTES", batch)
         manifest = run(pages, shards=shards, near_duplicates=False)
         table = pd.read_csv(run.directory / "summary.tsv", sep="\t").set_index(["source", "rule"])
         row = table.loc[("manual", "shared_lines")]

@@ -6,7 +6,7 @@ import decontaminate
 import polars as pl
 import pytest
 
-from lib.held_out import index_texts
+from lib.corpus.duplicates.contamination import index_texts
 
 PASSAGE = "大江东去浪淘尽千古风流人物故垒西边人道是三国周郎赤壁"
 

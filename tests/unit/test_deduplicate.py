@@ -5,9 +5,9 @@ import deduplicate
 import polars as pl
 import pytest
 
-from lib.deduplication import text_hashes
+from lib.corpus.duplicates.minhash import describe
 from lib.settings.corpus import SignatureSettings
-from lib.signatures import describe
+from lib.text.hashes import text_hashes
 
 LONG = "日落西山红霞飞，战士打靶把营归。胸前红花映彩霞，愉快的歌声满天飞。歌声飞到北京去，听了心欢喜。"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.fingerprint import _with_imports
+from lib.core.fingerprint import _with_imports
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = sorted((PROJECT / "envs").glob("*.yaml"))

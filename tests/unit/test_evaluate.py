@@ -12,9 +12,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from lib.chat_spans import conversation_spans
-from lib.errors import UserError
-from lib.models import load_model, load_tokenizer
+from lib.chat.spans import conversation_spans
+from lib.core.errors import UserError
+from lib.models.loading import load_model, load_tokenizer
 from tiny_model import TEXT, make_tiny_model
 
 PROMPTS = ["What did the ferryman count?", "天亮了吗？"]

@@ -10,11 +10,10 @@ import polars as pl
 import pytest
 from tokenizers import Tokenizer
 
-from lib.checksums import sha256_file
-from lib.embedding import is_tied
-from lib.manifest import read_json, write_json
-from lib.models import load_model, load_tokenizer
-from lib.scoring import TokenSequence, negative_log_likelihoods
+from lib.core.outputs import read_json, sha256_file, write_json
+from lib.evaluation.scoring import TokenSequence, negative_log_likelihoods
+from lib.extended_model.rows import is_tied
+from lib.models.loading import load_model, load_tokenizer
 from tiny_model import TEXT, join_neighbours, make_tiny_model
 
 NEW_TOKENS = 20

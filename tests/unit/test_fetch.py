@@ -13,7 +13,7 @@ import fetch
 import polars as pl
 import pytest
 
-from lib.errors import UserError
+from lib.core.errors import UserError
 
 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shards: int = 2, settings: str = "{}", **row: Any) -> Any:

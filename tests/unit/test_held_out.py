@@ -6,7 +6,7 @@ import held_out
 import polars as pl
 import pytest
 
-from lib.held_out import Contamination, Index
+from lib.corpus.duplicates.contamination import Contamination, Index
 
 TEXTS = [
     "大江东去浪淘尽千古风流人物",

@@ -4,8 +4,8 @@ import mix
 import polars as pl
 import pytest
 
-from lib.deduplication import text_hashes
-from lib.draws import copies, places
+from lib.corpus.split.sampling import copies, places
+from lib.text.hashes import text_hashes
 
 rng = random.Random(1)
 DOCUMENTS = pl.DataFrame({"characters": [rng.randrange(1, 1000) for _ in range(500)]}).with_columns(

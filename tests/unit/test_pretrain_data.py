@@ -11,10 +11,10 @@ import numpy as np
 import pretrain_data as program
 import pytest
 
-from lib.arrow import TokenWriter, read_tokens
-from lib.manifest import read_json, write_json
-from lib.models import document_separator, load_tokenizer
-from lib.token_shards import DocumentWriter
+from lib.core.outputs import read_json, write_json
+from lib.models.loading import document_separator, load_tokenizer
+from lib.tokens.documents import DocumentWriter
+from lib.tokens.rows import TokenWriter, read_tokens
 from tiny_model import make_tiny_model
 
 Texts = list[list[int]]

@@ -7,8 +7,8 @@ import polars as pl
 import pretrain_tokens as program
 import pytest
 
-from lib.models import load_tokenizer
-from lib.token_shards import Documents
+from lib.models.loading import load_tokenizer
+from lib.tokens.documents import Documents
 from tiny_model import TEXT, make_tiny_model
 
 

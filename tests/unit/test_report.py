@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import report
 
-from lib.report_sections import duration, figure_text, read_benchmarks
-from lib.score_table import parts_table, score_table
+from lib.evaluation.score_table import parts_table, score_table
+from lib.report.sections import duration, figure_text, read_benchmarks
 
 HOSTILE = "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>&lt;\"'{{7*7}}"
 BENCHMARK = "s\th:m:s\tmax_rss\n"

@@ -10,8 +10,8 @@ import pytest
 import scores
 import summary
 
-from lib.errors import UserError
-from lib.score_table import change, changes, render, score_table
+from lib.core.errors import UserError
+from lib.evaluation.score_table import change, changes, render, score_table
 
 ANSWER = "# 不是标题\n<b>&</b>\n\n```"
 

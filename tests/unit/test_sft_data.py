@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import sft_data as program
 
-from lib.arrow import IGNORED_LABEL, read_tokens
-from lib.chat_spans import encode_spans
-from lib.errors import UserError
-from lib.manifest import read_json, write_json
-from lib.models import load_tokenizer
+from lib.chat.spans import encode_spans
+from lib.core.errors import UserError
+from lib.core.outputs import read_json, write_json
+from lib.models.loading import load_tokenizer
+from lib.tokens.rows import IGNORED_LABEL, read_tokens
 from tiny_model import make_tiny_model
 
 RECORDS = [{"instruction": f"问题{number}", "input": "", "output": f"回答{number}。"} for number in range(40)]

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 import split
 
-from lib.deduplication import text_hashes
-from lib.draws import are_held_out
-from lib.shared_lines import line_keys
+from lib.corpus.duplicates.shared_lines import line_keys
+from lib.corpus.split.sampling import are_held_out
+from lib.text.hashes import text_hashes
 
 FOOTER = "本网站由某某网络科技有限公司维护"
 HASHES = text_hashes(pl.Series([f"文件{number}" for number in range(2000)]))

@@ -9,10 +9,9 @@ import pytest
 import tokenizer as program
 from tokenizers import Tokenizer
 
-from lib.checksums import sha256_file
-from lib.errors import UserError
-from lib.manifest import read_json, write_json
-from lib.models import load_tokenizer
+from lib.core.errors import UserError
+from lib.core.outputs import read_json, sha256_file, write_json
+from lib.models.loading import load_tokenizer
 from lib.settings.tokenizer import VocabularySettings
 from tiny_model import make_tiny_model
 

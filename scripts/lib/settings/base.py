@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lib.errors import UserError
+from lib.core.errors import UserError
 
 
 class StageSettings(BaseModel):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.errors import UserError
+from lib.core.errors import UserError
 from lib.settings.base import from_json, to_json, validate
 from lib.settings.pipeline import PipelineSettings
 from lib.settings.pretrain import PackingSettings, PretrainSettings

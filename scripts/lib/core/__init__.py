@@ -1,0 +1,1 @@
+"""What everything stands on: errors, complete-or-absent outputs, manifests, fingerprints of code."""

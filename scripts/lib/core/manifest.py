@@ -1,0 +1,48 @@
+"""manifest.json: what a directory of results holds and what it was made from.
+
+Rules downstream depend on this file instead of the directory. Two identical runs write identical manifests, so
+nothing that varies between them (time, host, paths outside the project) belongs in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from lib.core.outputs import sha256_file, write_json
+
+NAME = "manifest.json"
+
+
+def write_manifest(
+    directory: Path,
+    *,
+    inputs: Mapping[str, Path],
+    counts: Mapping[str, Any],
+    settings: BaseModel | None = None,
+    seed: int | None = None,
+    packages: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Describe every file now in `directory`, the `inputs` (files, hashed), and how the result came about.
+
+    `packages` are the libraries whose versions shape the result; `facts` is anything else worth keeping.
+    """
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != NAME)
+    write_json(
+        directory / NAME,
+        {
+            "files": {
+                path.relative_to(directory).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+                for path in files
+            },
+            "inputs": {name: sha256_file(path) for name, path in inputs.items()},
+            "counts": dict(counts),
+            "settings": settings.model_dump(mode="json") if settings else {},
+            "seed": seed,
+            "versions": {package: version(package) for package in packages},
+            "facts": dict(facts or {}),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Stage corpus: raw text as clean, deduplicated shards, some of it held out."""

@@ -1,0 +1,1 @@
+"""Cleaning: steps that rewrite a document and filters that drop it."""

@@ -1,0 +1,1 @@
+"""Plain text out of web pages, manual pages and wikis."""

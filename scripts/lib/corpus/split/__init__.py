@@ -1,0 +1,1 @@
+"""Held-out documents, sampling and mixing."""

@@ -1,0 +1,1 @@
+"""Shards of documents as Parquet files, read and written in batches."""

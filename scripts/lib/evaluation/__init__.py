@@ -1,0 +1,1 @@
+"""Stage evaluation: bits per character and the table of scores."""

@@ -1,0 +1,1 @@
+"""Stage extended_model: the base model with rows for new tokens."""

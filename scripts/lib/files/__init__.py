@@ -1,0 +1,1 @@
+"""Files as records: compression, encodings, JSON and text, read with bounded memory."""

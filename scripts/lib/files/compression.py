@@ -1,0 +1,126 @@
+"""Bytes of a file, unpacked, in blocks: plain, gz, bz2, xz or zst, told by the first bytes.
+
+A file is read once, and its checksum is taken on the way. No block is larger than BLOCK_BYTES, however much a few
+packed bytes stand for, and a file that unpacks to absurd sizes is refused while it is being read.
+"""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from lib.core.errors import UserError
+
+BLOCK_BYTES = 1 << 20
+ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+FREE_BYTES = 1 << 28
+"""A file may unpack to this much whatever its own size: a short one can compress very well."""
+XZ_MEMORY_BYTES = 1 << 28
+"""Most memory for unpacking xz; its highest preset needs 65 MB, but a file can ask for 4 GB."""
+
+
+class HashedFile(io.RawIOBase):
+    """A file that is read once, from front to back, and takes its own checksum on the way."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        size = self._file.readinto(buffer) or 0
+        self._digest.update(memoryview(buffer)[:size])
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def sha256(self) -> str:
+        """Checksum of the whole file; reads what nobody has read so far."""
+        while self.read(BLOCK_BYTES):
+            pass
+        return self._digest.hexdigest()
+
+
+class _KeptOpen(io.BufferedReader):
+    """Stays open when an unpacker is done with it, since the last bytes below it may still have to be read."""
+
+    def close(self) -> None:
+        pass
+
+
+def unpacked_blocks(
+    path: Path, maximum_expansion: float, maximum_bytes: float, on_end: Callable[[str], None]
+) -> Iterator[bytes]:
+    """Blocks of at most BLOCK_BYTES; calls `on_end` with the checksum of the packed file after the last one.
+
+    Raises UserError for what cannot be read, is cut off or damaged, unpacks to more than `maximum_expansion` times its
+    own size (beyond FREE_BYTES) or to more than `maximum_bytes`.
+    """
+    total = 0
+    try:
+        with HashedFile(path.open("rb", buffering=0)) as raw:
+            size = path.stat().st_size
+            allowed = max(size, min(max(FREE_BYTES, maximum_expansion * size), maximum_bytes))
+            for block in _unpacked(_KeptOpen(raw, BLOCK_BYTES)):
+                total += len(block)
+                if total > allowed:
+                    raise UserError(
+                        f"{path} ({size:,} bytes) unpacks to more than {total - len(block):,} bytes; if "
+                        "that is meant, raise corpus.maximum_expansion or corpus.maximum_unpacked_bytes"
+                    )
+                yield block
+            on_end(raw.sha256())
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{path} cannot be read to its end: {reason}; fetch it again or take it out") from None
+
+
+def _unpacked(file: io.BufferedReader) -> Iterator[bytes]:
+    start = file.peek(6)[:6]
+    if start.startswith(b"\x1f\x8b"):
+        return _blocks(gzip.GzipFile(fileobj=file).read)
+    if start.startswith(b"BZh"):
+        return _members(file, bz2.BZ2Decompressor)
+    if start.startswith(b"\xfd7zXZ\x00"):
+        return _members(file, lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY_BYTES))
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        return _blocks(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd").read)
+    return _blocks(file.read)
+
+
+def _blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while block := read(BLOCK_BYTES):
+        yield block
+
+
+def _members(
+    file: io.BufferedReader, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+) -> Iterator[bytes]:
+    """The concatenated streams that make up a bz2 or xz file, never more than a block of them at a time."""
+    decompressor = new()
+    data = b""
+    while True:
+        if decompressor.eof:
+            # Zeros between xz streams are padding.
+            data = decompressor.unused_data.lstrip(b"\0") or file.read(BLOCK_BYTES).lstrip(b"\0")
+            if not data:
+                return
+            decompressor = new()
+        elif decompressor.needs_input:
+            data = file.read(BLOCK_BYTES)
+            if not data:
+                raise EOFError("the compressed data end early")
+        else:
+            data = b""
+        if block := decompressor.decompress(data, BLOCK_BYTES):
+            yield block

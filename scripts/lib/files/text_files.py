@@ -1,0 +1,102 @@
+"""Text files, read in pieces: unpacked, decoded, never more than one bounded document in memory."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib.files import compression
+from lib.files.decoding import Decoder
+from lib.files.limits import EXCERPT_CHARACTERS, Collector, TooLong, utf8_length
+from lib.settings.corpus import ReadingSettings
+
+
+@dataclass
+class Seen:
+    """What reading found out about a file."""
+
+    encoding: str = ""
+    undecodable_bytes: int = 0
+    """Bytes that stand for no character; each run of them is read as one U+FFFD."""
+    sha256: str = ""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Entries that are no documents, by the reason."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record that cannot be read or is too long."""
+
+    position: str
+    """Where in the file: `line 3`, `record 5`."""
+    reason: str
+    text: str
+    """Its first characters."""
+    kind: str = "broken"
+    """`broken`, `too long`, or `no text`, for counts."""
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file that is read once, from front to back."""
+
+    path: Path
+    seen: Seen
+    settings: ReadingSettings
+
+    def pieces(self) -> Iterator[str]:
+        """Its text, unpacked and decoded."""
+        decoder = Decoder()
+        blocks = compression.unpacked_blocks(
+            self.path,
+            self.settings.maximum_expansion,
+            self.settings.maximum_unpacked_bytes,
+            lambda sha256: setattr(self.seen, "sha256", sha256),
+        )
+        for block in blocks:
+            yield decoder.decode(block)
+        yield decoder.finish()
+        self.seen.encoding = decoder.encoding
+        self.seen.undecodable_bytes += decoder.undecodable_bytes
+
+    def whole(self) -> str | TooLong:
+        """All of its text."""
+        collector = Collector(self.settings.maximum_document_bytes)
+        for piece in self.pieces():
+            collector.add(piece)
+        return collector.take()
+
+    def lines(self) -> Iterator[str | TooLong]:
+        """Lines with their line breaks."""
+        limit = self.settings.maximum_document_bytes
+        collector = Collector(limit)
+        for piece in self.pieces():
+            first, *others = piece.split("\n")
+            if others:
+                collector.add(first + "\n")
+                yield collector.take()
+                *ended, first = others
+                for line in ended:
+                    if len(line) >= limit / 4:  # a character takes at most four bytes
+                        collector.add(line + "\n")
+                        yield collector.take()
+                    else:
+                        yield line + "\n"
+            collector.add(first)
+        last = collector.take()
+        if last:
+            yield last
+
+    def too_long(self, position: str, document: TooLong) -> Broken:
+        """What becomes of a document that exceeds the limit."""
+        limit = self.settings.maximum_document_bytes
+        reason = f"{document.bytes:,} bytes, more than corpus.maximum_document_bytes ({limit:,})"
+        return Broken(position, reason, document.start, "too long")
+
+    def checked(self, position: str, text: str) -> str | Broken:
+        """`text`, unless it exceeds the limit."""
+        if len(text) > self.settings.maximum_document_bytes / 4:
+            length = utf8_length(text)
+            if length > self.settings.maximum_document_bytes:
+                return self.too_long(position, TooLong(text[:EXCERPT_CHARACTERS], length))
+        return text

@@ -1,0 +1,1 @@
+"""Loading models and tokenizers, and the device and precision that they compute in."""

@@ -1,0 +1,98 @@
+"""Loading models and tokenizers: local files in safetensors only, no code from the model's folder."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+import transformers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from lib.core.errors import UserError
+from lib.models.compute import Precision
+
+Quantization = Literal["none", "8bit", "4bit"]
+
+
+def quiet_libraries() -> None:
+    """Leave the terminal to the pipeline's own lines: no progress bars and notices of the libraries."""
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer saved in `directory`."""
+    return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+
+
+def load_model(
+    directory: Path,
+    device: torch.device | str = "cpu",
+    quantization: BitsAndBytesConfig | None = None,
+    dtype: torch.dtype | Literal["auto"] = "auto",
+) -> PreTrainedModel:
+    """The causal language model saved in `directory`, in `dtype`: `auto` is the one that it is saved in.
+
+    With `quantization`, linear layers are loaded in fewer bits.
+    """
+    model = AutoModelForCausalLM.from_pretrained(
+        directory,
+        trust_remote_code=False,
+        use_safetensors=True,
+        device_map={"": str(device)},
+        dtype=dtype,
+        quantization_config=quantization,
+    )
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # On a processor, bitsandbytes would pack the weights at the first evaluation for a product that has no
+            # gradient, and training would go on with wrong ones.
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def fewer_bits(bits: Quantization, precision: Precision, int8_threshold: float) -> BitsAndBytesConfig | None:
+    """How linear layers are loaded: in 8 bits (LLM.int8) or 4 bits (NF4, double quantization), or as they are.
+
+    Computations are in `precision`; with 8 bits, inputs beyond `int8_threshold` are multiplied unquantized.
+    """
+    if bits == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=int8_threshold)
+    if bits == "4bit":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision],
+        )
+    return None
+
+
+def check_sizes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Raise UserError unless the tokenizer, embedding, head and configuration agree on the vocabulary."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    head = model.get_output_embeddings().weight.shape[0]
+    if not (len(tokenizer) <= rows == head == model.config.vocab_size):
+        raise UserError(
+            f"vocabulary sizes disagree: tokenizer {len(tokenizer)}, embedding {rows}, head {head}, "
+            f"config {model.config.vocab_size}"
+        )
+
+
+def document_separator(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Id of the token between documents: `<|endoftext|>` where the vocabulary has it, else the end token."""
+    vocabulary = tokenizer.get_vocab()
+    separator = vocabulary.get("<|endoftext|>", tokenizer.eos_token_id)
+    if separator is None:
+        raise UserError("the tokenizer has no end-of-sequence token; add one to its tokenizer_config.json")
+    return int(separator)

@@ -1,0 +1,1 @@
+"""The report: one page with every stage's results."""

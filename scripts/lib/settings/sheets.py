@@ -1,0 +1,140 @@
+"""Sheets: tab-separated tables with one row per source, written by the user."""
+
+import csv
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_origin
+
+from lib.core.errors import UserError
+from lib.settings.base import StageSettings, nearest_name, validate
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MAX_WEIGHT = 100
+LAYOUTS = ("alpaca", "sharegpt", "messages")
+"""What records of instructions can look like; see lib.sft.conversations."""
+NUMBERS = ("weight", "max_characters", "replay")  # columns that do not hold text
+
+
+@dataclass(frozen=True)
+class Source:
+    """One row of a sheet."""
+
+    name: str
+    """Short name, used in file names."""
+    uri: str
+    """Address of a file or directory (see config/README.md)."""
+    sha256: str = ""
+    """Checksum of the fetched file, enforced when given."""
+    format: str = ""
+    """Format of the file; by its ending when empty."""
+    layout: str = ""
+    """For instructions: what records look like, one of LAYOUTS; by their keys when empty."""
+    text_field: str = ""
+    """For records: the field that holds the text."""
+    license: str = ""
+    """Licence of the source, copied into the data card."""
+    weight: float = 1.0
+    """How often its training documents are taken, on average."""
+    max_characters: int | None = None
+    """Most characters of training text that are taken from it; all when None."""
+    replay: float = 0.0
+    """For text in the base model's own language, against forgetting: its share of the tokens that are trained on."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings that hold for this source alone, by key."""
+
+
+def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> dict[str, Source]:
+    """The rows of a sheet by name, in order. Lines that start with # are comments.
+
+    Every key of `own_settings` may be a column, too; what a cell of it holds goes into the row's `settings`. Raises
+    UserError with file, line and column for anything that is not as it should be.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; it must be a tab-separated sheet with the columns name and uri")
+    settings = list(own_settings.model_fields) if own_settings else []
+    columns = [column for column in Source.__dataclass_fields__ if column != "settings"] + settings
+    sources: dict[str, Source] = {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    rows = csv.reader((line for _, line in numbered), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(rows, [])
+    for column in header:
+        if column not in columns:
+            raise UserError(
+                f"{path}: unknown column {column!r}; the nearest known one is {nearest_name(column, columns)}"
+            )
+        if header.count(column) > 1:
+            raise UserError(f"{path}: the column {column!r} stands twice")
+    for required in ("name", "uri"):
+        if required not in header:
+            raise UserError(f"{path}: the header line lacks the column {required!r}")
+    for (number, _), row in zip(numbered[1:], rows, strict=True):
+        where = f"{path}, line {number}"
+        if len(row) > len(header):
+            raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        values: dict[str, Any] = {
+            column: cell for column, cell in cells.items() if column not in NUMBERS and column not in settings
+        }
+        if not NAME_PATTERN.fullmatch(values.get("name", "")):
+            raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
+        if not values.get("uri"):
+            raise UserError(f"{where}: uri is empty")
+        if values.get("layout", "") not in ("", *LAYOUTS):
+            raise UserError(f"{where}: unknown layout {values['layout']!r} (known: {', '.join(LAYOUTS)})")
+        if values["name"] in sources:
+            raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
+        if own_settings:
+            values["settings"] = _settings(own_settings, cells, where)
+        sources[values["name"]] = Source(**values, **_numbers(cells, where))
+    if not sources:
+        raise UserError(f"{path}: no source; add at least one row")
+    return sources
+
+
+def _settings(model: type[StageSettings], cells: dict[str, str], where: str) -> dict[str, Any]:
+    """The cells that hold settings, checked; an empty one stands for the general setting."""
+    given: dict[str, Any] = {key: cell for key in model.model_fields if (cell := cells.get(key))}
+    for key in given:
+        if get_origin(model.model_fields[key].annotation) is list:
+            given[key] = [part.strip() for part in given[key].split(",")]
+    checked = validate(model, given, where=where)
+    return {key: getattr(checked, key) for key in given}
+
+
+def _numbers(cells: dict[str, str], where: str) -> dict[str, Any]:
+    """The columns that hold numbers; an empty cell stands for the default."""
+    numbers: dict[str, Any] = {}
+    if weight := cells.get("weight"):
+        try:
+            numbers["weight"] = float(weight)
+        except ValueError:
+            numbers["weight"] = 0.0
+        if not 0 < numbers["weight"] <= MAX_WEIGHT:
+            raise UserError(f"{where}: weight {weight!r} must be a number above 0 and at most {MAX_WEIGHT}")
+    if cap := cells.get("max_characters"):
+        if not re.fullmatch(r"[1-9][0-9]*", cap):
+            raise UserError(f"{where}: max_characters {cap!r} must be a whole number above 0")
+        numbers["max_characters"] = int(cap)
+    if share := cells.get("replay"):
+        try:
+            numbers["replay"] = float(share)
+        except ValueError:
+            numbers["replay"] = 1.0
+        if not 0 <= numbers["replay"] < 1:
+            raise UserError(f"{where}: replay {share!r} must be a share of the tokens, below 1")
+    return numbers
+
+
+def replay_shares(sources: dict[str, Source]) -> dict[str, float]:
+    """Share of the tokens by name, of the sources that are replayed. UserError when nothing is left for others."""
+    shares = {name: source.replay for name, source in sources.items() if source.replay}
+    if sum(shares.values()) >= 1 or (shares and len(shares) == len(sources)):
+        raise UserError(
+            f"column replay: {', '.join(shares)} leave no tokens for other sources; shares must add up to less than 1"
+        )
+    return shares

@@ -1,0 +1,1 @@
+"""Stage sft: conversations as training examples, and the finished model's card."""

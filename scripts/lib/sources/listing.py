@@ -1,0 +1,93 @@
+"""Which files the address of a text source stands for: a file, all files in a directory, or those of a glob pattern."""
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lib.core.errors import UserError
+from lib.sources.addresses import fetched, parse
+
+WATCHED_FILES = 1_000
+"""Files of one source that a rule names as its inputs; of more, it watches the listing."""
+
+
+def local_source_files(uri: str) -> list[str]:
+    """The files that a rule must watch for `uri`: none for an address elsewhere. UserError when a path has no files."""
+    address = parse(uri)
+    return list(_files(address).values()) if isinstance(address, Path) else []
+
+
+def listing_fingerprint(files: list[str]) -> str:
+    """Hex digest of names, sizes and times of change: what a rule watches in place of more than WATCHED_FILES files.
+
+    A workflow engine that looks at each of a million inputs by itself takes minutes for it, whatever it is asked to do.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        status = os.stat(file)
+        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def fetched_source_files(uri: str, downloads: Path, sha256: str) -> Iterator[dict[str, str]]:
+    """Fetch what lies at `uri` for the length of a block; yields its files by name, in order."""
+    address = parse(uri)
+    if isinstance(address, Path) and not address.is_file():
+        files = _files(address)
+        if sha256:
+            raise UserError(f"{uri} stands for {len(files)} files, and a sha256 is for single files; leave sha256 out")
+        yield files
+    else:
+        with fetched(uri, downloads, sha256) as path:
+            yield _files(path)
+
+
+def _files(path: Path) -> dict[str, str]:
+    """Paths by names: those below `path` when it is a directory, else as they are written. In order.
+
+    Text instead of Path objects, which take several times the memory; there may be millions.
+    """
+    if path.is_file():
+        return {path.name: str(path)}
+    if path.is_dir():
+        files = {os.path.relpath(file, path): file for file in _walk(str(path))}
+    else:
+        matches = glob.glob(str(path), recursive=True)
+        files = {match: match for match in matches if not os.path.isdir(match) and _is_readable_file(match)}
+    if not files:
+        raise UserError(f"{path} does not exist or holds no files")
+    return dict(sorted(files.items()))
+
+
+def _walk(directory: str) -> Iterator[str]:
+    """Files below `directory`, those behind links too; hidden files and folders are left out."""
+    waiting, known = [directory], set[str]()
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in known:  # a link to a folder above
+            continue
+        known.add(real)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        waiting.append(entry.path)
+                    elif entry.is_file() or _is_readable_file(entry.path):
+                        yield entry.path
+        except OSError as error:
+            raise UserError(f"{error.filename or folder} cannot be read: {error.strerror}") from None
+
+
+def _is_readable_file(path: str) -> bool:
+    """True; UserError for a link to nothing or something that is no file, which nobody should have to miss."""
+    if os.path.isfile(path):
+        return True
+    what = "is a link to nothing" if os.path.islink(path) else "is neither a file nor a folder"
+    raise UserError(f"{path} {what}; mend it or take it out")

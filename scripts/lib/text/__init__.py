@@ -1,0 +1,1 @@
+"""Text in columns: long documents in chunks, hashes, n-grams, samples."""

@@ -1,0 +1,25 @@
+"""Hashes of texts: of normalised documents, to find exact duplicates, and of text as it is, to draw samples."""
+
+import hashlib
+
+import polars as pl
+
+from lib.text.chunks import in_pieces, slices
+
+
+def text_hashes(texts: pl.Series) -> pl.Series:
+    """128-bit hash, as hex, of each text in NFKC and lower case, without white space."""
+    rows, pieces = in_pieces(texts)
+    digests = [hashlib.blake2b(digest_size=16) for _ in range(len(texts))]
+    done = 0
+    for some, _ in slices(pieces):
+        normalised = some.str.to_lowercase().str.normalize("NFKC").str.replace_all(r"\s+", "")
+        for row, text in zip(rows[done : done + len(some)], normalised, strict=True):
+            digests[row].update(text.encode())
+        done += len(some)
+    return pl.Series("hash", [digest.hexdigest() for digest in digests], dtype=pl.String)
+
+
+def checksum(text: str) -> int:
+    """A number that looks random but is the same for the same text everywhere."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

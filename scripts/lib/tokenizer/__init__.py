@@ -1,0 +1,1 @@
+"""Stage tokenizer: continued BPE training of the base model's own tokenizer."""

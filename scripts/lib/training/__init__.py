@@ -1,0 +1,1 @@
+"""Training, as both stages do it: LoRA, new rows, checkpoints, exact resume."""

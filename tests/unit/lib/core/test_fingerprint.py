@@ -1,0 +1,57 @@
+"""A fingerprint follows what a program does, not how it is written."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.core import fingerprint
+from lib.core.fingerprint import code_fingerprint
+
+PROGRAM = '"""Doc."""\n\nfrom lib.used import LIMIT\n\n\ndef main() -> int:\n    """Doc."""\n    return LIMIT  # why\n'
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "__init__.py").touch()
+    (tmp_path / "lib" / "used.py").write_text("from lib import deep\n\nLIMIT = deep.BASE + 1\n")
+    (tmp_path / "lib" / "deep.py").write_text("BASE = 1\n")
+    (tmp_path / "lib" / "unused.py").write_text("X = 1\n")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return tmp_path / "program.py"
+
+
+def fresh(program: Path) -> str:
+    for cached in (fingerprint._imports, fingerprint._tree, fingerprint._behaviour):
+        cached.cache_clear()
+    return code_fingerprint(program)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("program.py", PROGRAM.replace("Doc.", "Another text.").replace("# why", "# because")),
+        ("program.py", PROGRAM.replace("return LIMIT", "return (\n        LIMIT\n    )")),
+        ("lib/deep.py", '"""New doc."""\n\n# comment\nBASE   =  1\n"""What BASE is."""\n'),
+        ("lib/unused.py", "X = 2\n"),
+    ],
+)
+def test_unchanged_behaviour_keeps_it(program: Path, file: str, text: str) -> None:
+    before = fresh(program)
+    (program.parent / file).write_text(text)
+    assert fresh(program) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("program.py", PROGRAM.replace("return LIMIT", "return LIMIT + 1")),
+        ("lib/used.py", "from lib import deep\n\nLIMIT = deep.BASE + 2\n"),
+        ("lib/deep.py", "BASE = 2\n"),
+        ("lib/__init__.py", "print(1)\n"),
+    ],
+)
+def test_changed_behaviour_changes_it(program: Path, file: str, text: str) -> None:
+    before = fresh(program)
+    (program.parent / file).write_text(text)
+    assert fresh(program) != before

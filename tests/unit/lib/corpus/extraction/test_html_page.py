@@ -1,0 +1,151 @@
+import time
+
+import polars as pl
+import pytest
+
+from lib.corpus.extraction.html_page import MAXIMUM_PAGE, MAXIMUM_TAGS, is_hostile, is_page, page_text
+from lib.corpus.extraction.html_tags import strip_markup
+
+
+def lines(page: str) -> list[str]:
+    return [" ".join(line.split()) for line in page_text(page).split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<html><body><p>一\n <b>行</b>，\na\nb\n二</p><p>二", ["一行，a b 二", "二"]),
+        ("<html><head><title>题</title><style>p {}</style></head><body>文", ["题", "文"]),
+        ("<html><script>if (a<b) { '<p>' }</script>文", ["文"]),
+        ("<html><body><noscript>请启用</noscript><template>模板</template><svg><text>图</text></svg>文", ["文"]),
+        ("<html><ul><li>甲<li>乙</ul>", ["甲", "乙"]),
+        ("<html><x-card>甲</x-card><b>乙</b>", ["甲乙"]),
+        ("<html><p>a &lt; b &amp; List&lt;String&gt;", ["a < b & List<String>"]),
+        ("<html>看<a href=b title='a > b'>链接</a><!-- 注释 -->。", ["看链接。"]),
+        ("<html><p>甲<br>乙<hr>丙", ["甲", "乙", "丙"]),
+        ("<html><ruby>漢<rp>(</rp><rt>hàn</rt><rp>)</rp></ruby>字", ["漢字"]),
+        ("<html><p>开头<script>没有结尾", ["开头"]),
+        ("<html>", []),
+        # tables: a line per row of data; cells that hold more are blocks
+        ("<html><table><tr><td>甲<td>乙<tr><td><p>丙<td>丁<td></table>", ["甲 | 乙", "丙 | 丁"]),
+        ("<html><table><tr><td><ul><li>甲<li>乙</ul><td>丙</table>", ["甲", "乙", "丙"]),
+        (f"<html><table><tr><td>{'长' * 300}<td>乙</table>", ["长" * 300, "乙"]),
+        # XHTML
+        ("<?xml version='1.0'?><html><body><a id='x'/><script src='y'/>甲<p/>乙</body></html>", ["甲", "乙"]),
+    ],
+)
+def test_page_text_is_what_a_browser_shows(page: str, text: list[str]) -> None:
+    assert lines(page) == text
+
+
+def test_code_keeps_its_shape() -> None:
+    assert page_text("<html><pre>def f():\n    pass</pre>").strip("\n") == "def f():\n    pass"
+
+
+TEXT = "这是正文的第一段，说了一件事。这是正文的第二句，又说了一件事。"
+LINKS = "".join(f'<a href="/{number}">栏目{number}</a> ' for number in range(9))
+
+
+@pytest.mark.parametrize(
+    "navigation",
+    [
+        f"<nav>{LINKS}</nav>",
+        f"<header><p>网站 {LINKS}</p></header>",
+        "<footer>版权所有</footer>",
+        "<aside>广告词</aside>",
+        "<form><input> 请登录 <button>提交</button></form>",
+        '<div role="navigation">上一页</div>',
+        '<div class="site-footer">版权所有</div>',
+        '<div id="breadcrumb">首页 &gt; 新闻</div>',
+        '<p class="share">分享到</p>',
+        "<div hidden>看不见</div>",
+        f"<div>{LINKS}</div>",
+        f"<ul>{''.join(f'<li><a href=/{number}>相关新闻的标题{number}</a></li>' for number in range(9))}</ul>",
+        f"<table><tr><td>{LINKS}</td></tr></table>",
+        '<p><a href="/">返回首页</a></p>',
+    ],
+)
+@pytest.mark.parametrize(
+    "place", ["{}<div><p>{}</p></div>", "<div>{}<p>{}</p></div>", "<article><div>{}</div>{}</article>"]
+)
+def test_navigation_goes(navigation: str, place: str) -> None:
+    assert lines(f"<!doctype html><body>{place.format(navigation, TEXT)}") == [TEXT]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'<div class="has-sidebar">{TEXT}</div>',
+        f'<div class="main-menu-open"><div><h1>题</h1>{TEXT}</div></div>',
+        f'<p>{TEXT}<a href="/a">链接</a>。</p>',
+        f'<p>{TEXT}可供选择的有下面这几种：</p><ul><li><a href="/a">链接</a></li><li><a href="/b">标题</a></li></ul>',
+        f'{TEXT}<table><tr><th>题<tr><td><p><a href="/a">链接</a></p><td><a href="/b">标题</a></table>',
+        f'<p>{TEXT}</p><p><a href="/a">一句话都是链接，但它是正文里的一句话。</a></p>',
+        f'<p>{TEXT}</p><h2><a href="#a">标题</a></h2><p>{TEXT}</p>',
+        f"<article><header>甲报 记者乙</header>{TEXT}</article>",
+    ],
+)
+def test_content_stays(content: str) -> None:
+    text = "".join(lines(f"<!doctype html><body>{content}"))
+    assert TEXT in text
+    for part in ("题", "链接", "但它是正文", "标题", "甲报 记者乙"):
+        assert (part in text) == (part in content)
+
+
+def test_what_the_page_calls_its_main_part_is_taken() -> None:
+    other = "<div><p>旁边的一段话，不是正文。</p></div>"
+    assert lines(f"<html>{other}<main><p>{TEXT}</p></main>{other}") == [TEXT]
+    assert lines(f"<html>{other}<div role=main><p>{TEXT}</p></div>{other}") == [TEXT]
+    assert lines(f"<html>{other}<article>{TEXT}</article>{other}<article>{TEXT}</article>") == [TEXT, TEXT]
+    # One that holds next to nothing is not believed.
+    assert lines(f"<html><main>。</main><p>{TEXT}</p>") == ["。", TEXT]
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "first"),
+    [
+        ("新闻标题_某网", "<h1>新闻标题</h1>", ["新闻标题"]),
+        ("新闻标题", "<p>来源</p><h1>新闻标题</h1>", ["新闻标题", "来源"]),
+        ("新闻标题", "", ["新闻标题"]),
+        ("", "<h1>新闻标题</h1>", ["新闻标题"]),
+        ("新闻标题", "<h1>某网</h1>", ["新闻标题", "某网"]),
+    ],
+)
+def test_the_title_is_the_first_line(title: str, body: str, first: list[str]) -> None:
+    assert lines(f"<html><title>{title}</title><body>{body}<p>{TEXT}</p>") == [*first, TEXT]
+
+
+def test_pages_by_their_beginning() -> None:
+    assert is_page("<!DOCTYPE html><p>")
+    assert is_page('\n<?xml version="1.0"?>\n<!-- a -->\n<html lang="zh">')
+    assert not is_page("文 <html>")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html>" + "<div>" * 100_000 + "文",
+        "<html>" + "<ul><li>" * 50_000 + "文",
+        "<html>" + "<x-a>" * 100_000 + "文" + "</x-a>" * 100_000,
+        "<html><div " + " ".join(f"a{number}=1" for number in range(50_000)) + ">文",
+        "<html>" + "<b><p>" * 1_900 + "文",
+        "<html>" + "<table><tr><td>" * 30_000 + "文",
+        "<html>" + "<" * 200_000 + "文",
+        "<html>" + "<p><a href=b>文</a></p>" * 5_000 + "文",
+    ],
+)
+def test_hostile_pages_take_no_longer_than_others(page: str) -> None:
+    start = time.process_time()
+    (text,) = strip_markup(pl.Series([page]))
+    assert "文" in text or page.count("文") > 1
+    assert time.process_time() - start < 5
+
+
+def test_pages_too_large_to_parse_are_hostile() -> None:
+    assert is_hostile("<html>" + "<br>" * (MAXIMUM_TAGS + 1))
+    assert is_hostile("<html>" + "文" * MAXIMUM_PAGE)
+
+
+def test_large_pages_are_not_hostile() -> None:
+    assert not is_hostile("<html><ul>" + "<li>甲<br>" * 10_000 + "<p>乙" * 10_000 + "<div>丙</div>" * 10_000)
+    assert not is_hostile(f"<html><img src='data:image/png;base64,{'A' * 100_000}'>")

@@ -1,0 +1,120 @@
+"""Downloads resume, retry, and end with the whole file or one clear line."""
+
+import io
+import urllib.request
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from lib.core.errors import UserError
+from lib.sources.download import ATTEMPTS, _SafeRedirects, download
+from web_server import Site, serve
+
+BODY = bytes(range(256)) * 100
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serve(Site(files={"/data.bin": BODY})) as running:
+        yield running
+
+
+def get(site: Site, target: Path, sha256: str | None = None) -> Path:
+    return download(f"{site.url}/data.bin", target, sha256=sha256, first_wait=0.001)
+
+
+def test_whole_file_and_nothing_else_is_left(site: Site, tmp_path: Path) -> None:
+    assert get(site, tmp_path / "new" / "data.bin").read_bytes() == BODY
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["data.bin"]
+
+
+def test_finished_file_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(b"finished")
+    assert get(site, tmp_path / "data.bin").read_bytes() == b"finished"
+    assert not site.requests
+
+
+def test_broken_connection_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
+    site.cuts = [1000, 2000]
+    assert get(site, tmp_path / "data.bin").read_bytes() == BODY
+    assert [span for _, _, span in site.requests] == [None, "bytes=1000-", "bytes=3000-"]
+
+
+def test_later_call_goes_on_where_an_earlier_one_stopped(site: Site, tmp_path: Path) -> None:
+    site.cuts = [1000] + [0] * (ATTEMPTS - 1)
+    with pytest.raises(UserError, match=r"ended after 1,000 of 25,600 bytes; tried 5 times, run again"):
+        get(site, tmp_path / "data.bin")
+    assert not (tmp_path / "data.bin").exists()
+    site.requests.clear()
+    assert get(site, tmp_path / "data.bin").read_bytes() == BODY
+    assert [span for _, _, span in site.requests] == ["bytes=1000-"]
+
+
+def test_changed_file_is_fetched_from_the_start(site: Site, tmp_path: Path) -> None:
+    site.cuts = [1000] + [0] * (ATTEMPTS - 1)
+    with pytest.raises(UserError):
+        get(site, tmp_path / "data.bin")
+    site.etag = '"v2"'
+    site.files["/data.bin"] = BODY[::-1]
+    assert get(site, tmp_path / "data.bin").read_bytes() == BODY[::-1]
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+def test_without_a_strong_validator_it_starts_over(site: Site, tmp_path: Path, etag: str | None) -> None:
+    site.etag = etag
+    site.cuts = [1000]
+    assert get(site, tmp_path / "data.bin").read_bytes() == BODY
+    assert [span for _, _, span in site.requests] == [None, None]
+
+
+def test_a_checksum_to_come_stands_in_for_a_validator(site: Site, tmp_path: Path) -> None:
+    site.etag = None
+    site.cuts = [1000]
+    assert get(site, tmp_path / "data.bin", sha256="0" * 64).read_bytes() == BODY
+    assert [span for _, _, span in site.requests] == [None, "bytes=1000-"]
+
+
+def test_partial_longer_than_the_file_starts_over(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "data.bin.partial").write_bytes(b"x" * (len(BODY) + 1))
+    assert get(site, tmp_path / "data.bin", sha256="0" * 64).read_bytes() == BODY
+
+
+def test_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
+    site.failures = [503, 429]
+    assert get(site, tmp_path / "data.bin").read_bytes() == BODY
+
+
+def test_missing_file_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"/other: the server answers 404 Not Found; check the address"):
+        download(f"{site.url}/other", tmp_path / "other", first_wait=0.001)
+    assert len(site.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unreachable_server(tmp_path: Path) -> None:
+    with serve(Site()) as site:
+        pass
+    with pytest.raises(UserError, match=r"cannot be reached .*tried 5 times"):
+        download(f"{site.url}/file", tmp_path / "file", first_wait=0.001)
+
+
+def test_redirect_is_followed(site: Site, tmp_path: Path) -> None:
+    site.redirects["/moved"] = f"{site.url}/data.bin"
+    assert download(f"{site.url}/moved", tmp_path / "file").read_bytes() == BODY
+
+
+def test_redirect_from_https_to_http_is_refused() -> None:
+    request = urllib.request.Request("https://example.org/file")
+    with pytest.raises(UserError, match=r"which is not https"):
+        _SafeRedirects().redirect_request(request, io.BytesIO(), 302, "", Message(), "http://example.org/file")
+
+
+def test_report(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.sources.download.REPORT_EVERY", -1.0)
+    lines: list[str] = []
+    site.files["/data.bin"] = bytes(3_000_000)
+    download(f"{site.url}/data.bin", tmp_path / "data.bin", report=lines.append)
+    assert lines[-1] == "3 MB of 3 MB"
