@@ -22,7 +22,7 @@ from pathlib import Path
 from lib.core.errors import run
 from lib.core.outputs import new_file, write_json
 from lib.corpus.cleaning.clean import clean
-from lib.corpus.cleaning.rewrite import Counts
+from lib.corpus.cleaning.rewrite import StepCounts
 from lib.corpus.duplicates.minhash import describe
 from lib.corpus.duplicates.shared_lines import border_lines
 from lib.corpus.storage.batches import ShardWriter, batches
@@ -44,7 +44,7 @@ def main() -> None:
     signature_settings = from_json(SignatureSettings, args.signatures)
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
-    counts: dict[str, Counts] = {}
+    counts: dict[str, StepCounts] = {}
     documents_read = documents_kept = 0
     with ExitStack() as stack:
         kept, dropped, signatures, lines = (

@@ -31,7 +31,7 @@ from lib.models.loading import check_sizes, document_separator, load_model, load
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings
 from lib.text.hashes import checksum
-from lib.text.sample import Piece, windows
+from lib.text.sample import Piece, sample_pieces
 from lib.training.adapters import trained_model
 
 REPORT_EVERY = 20  # sequences between two lines of progress
@@ -181,7 +181,7 @@ def main() -> None:
     settings = from_json(ScoringSettings, arguments.settings)
     quiet_libraries()
 
-    held_out = windows(texts(arguments.corpus, "validation"), settings.window_characters, settings.max_characters)
+    held_out = sample_pieces(texts(arguments.corpus, "validation"), settings.window_characters, settings.max_characters)
     if not held_out:
         raise UserError(f"{arguments.corpus} holds out no text to score; raise corpus.validation_fraction")
     examples = read_examples(arguments.sft_data.parent / "validation.jsonl", settings.max_instructions)
@@ -209,7 +209,7 @@ def read_control(path: Path, settings: ScoringSettings) -> list[Piece]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"evaluation.control: {path} cannot be read as UTF-8 text ({error})") from None
-    return windows([("control", text)], settings.window_characters, settings.max_characters)
+    return sample_pieces([("control", text)], settings.window_characters, settings.max_characters)
 
 
 if __name__ == "__main__":

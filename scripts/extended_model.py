@@ -22,7 +22,7 @@ from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
 from lib.corpus.storage.reader import texts
-from lib.extended_model.extend import extend
+from lib.extended_model.extend import extend_model
 from lib.extended_model.rows import is_tied
 from lib.models.compute import pick_device, pick_precision
 from lib.models.loading import check_sizes, document_separator, load_model, load_tokenizer, quiet_libraries
@@ -56,7 +56,7 @@ def main() -> None:
     rows_before = model.config.vocab_size
     new_tokens = constituents(base, extended)
     text = chain(texts(args.corpus, "train"), examples(args.sft_data.parent) if args.sft_data else ())
-    extend(model, new_tokens, extended, document_separator(tokenizer), text, settings, precision, args.seed)
+    extend_model(model, new_tokens, extended, document_separator(tokenizer), text, settings, precision, args.seed)
     check_sizes(model, tokenizer)
     with new_directory(args.output.parent) as directory:
         model.save_pretrained(directory)

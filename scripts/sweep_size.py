@@ -22,7 +22,7 @@ from lib.core.errors import UserError, run
 from lib.core.outputs import new_file, write_json
 from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
-from lib.extended_model.extend import extend
+from lib.extended_model.extend import extend_model
 from lib.models.compute import Precision, pick_device, pick_precision
 from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
@@ -31,7 +31,7 @@ from lib.settings.pretrain import PretrainSettings
 from lib.settings.sweep import BriefTrainingSettings
 from lib.settings.tokenizer import InitializationSettings
 from lib.text.hashes import checksum
-from lib.text.sample import Piece, windows
+from lib.text.sample import Piece, sample_pieces
 from lib.tokenizer.continued_bpe import constituents
 from lib.training.short_run import blocks, train_briefly
 
@@ -68,10 +68,12 @@ def main() -> None:
     model = load_model(args.base_model.parent, device).requires_grad_(False).eval()
     parameters_before = model.num_parameters()
     initialization = from_json(InitializationSettings, args.initialization)
-    extend(model, new_tokens, extended, separator, texts(args.corpus, "train"), initialization, precision, args.seed)
+    extend_model(
+        model, new_tokens, extended, separator, texts(args.corpus, "train"), initialization, precision, args.seed
+    )
     parameters_added = model.num_parameters() - parameters_before
 
-    pieces = windows(texts(args.corpus, "validation"), scoring.window_characters, scoring.max_characters)
+    pieces = sample_pieces(texts(args.corpus, "validation"), scoring.window_characters, scoring.max_characters)
     if not pieces:
         raise UserError("no held-out text; raise corpus.validation_fraction")
     curve: list[dict[str, Any]] = []
@@ -87,7 +89,7 @@ def main() -> None:
 
     after_step(0)
     tokens = settings.steps * training.batch_size * training.gradient_accumulation * training.block_size
-    train = windows(texts(args.corpus, "train"), PIECE_CHARACTERS, tokens * CHARACTERS_PER_TOKEN)
+    train = sample_pieces(texts(args.corpus, "train"), PIECE_CHARACTERS, tokens * CHARACTERS_PER_TOKEN)
     in_order = sorted((piece.text for piece in train), key=checksum)
     rows = blocks(in_order, lambda text: encode(extended, text), separator, training.block_size)
     train_briefly(model, rows, settings.steps, training, list(new_tokens), precision, args.seed, after_step)

@@ -23,7 +23,7 @@ from lib.corpus.storage.reader import text_batches, texts
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
 from lib.tokenizer.base_vocabulary import base_vocabulary
-from lib.tokenizer.continued_bpe import Extension, Goal, extend, learn
+from lib.tokenizer.continued_bpe import Extension, Goal, extend_tokenizer, learn
 from lib.tokenizer.control_tokens import Completion, completion
 from lib.tokenizer.leading_marks import with_leading_marks
 from lib.tokenizer.report import by_vocabulary, compare, table
@@ -59,7 +59,7 @@ def main() -> None:
         extended = with_control_tokens(extended, lacking.tokens)
     if settings.new_tokens:
         extension, facts = learned(extended, text_batches(args.corpus, "train"), settings)
-        extended = extend(extended, extension)
+        extended = extend_tokenizer(extended, extension)
     report = compare(base, extended, texts(args.corpus, "validation"))
     with new_directory(args.output.parent) as directory:
         copy_files(base_directory, directory)

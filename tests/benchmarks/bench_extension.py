@@ -37,7 +37,7 @@ from tokenizers import Tokenizer
 
 from lib.core.outputs import read_json
 from lib.corpus.storage.reader import texts
-from lib.extended_model.extend import extend
+from lib.extended_model.extend import extend_model
 from lib.models.compute import pick_precision
 from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
 from lib.settings.pipeline import PipelineSettings
@@ -113,7 +113,7 @@ def measure(
             initialization = settings.tokenizer.model_copy(update={"initialization": "mean"} if number else {})
             start = time.process_time()
             read = texts(corpus, "train")
-            extend(model, new_tokens, extended, separator, read, initialization, precision, settings.seed)
+            extend_model(model, new_tokens, extended, separator, read, initialization, precision, settings.seed)
             if number == 0:
                 fits[size] = time.process_time() - start
                 continue

@@ -40,7 +40,7 @@ from lib.core.outputs import write_json
 from lib.corpus.cleaning.clean import clean
 from lib.settings.corpus import CleaningSettings
 from lib.tokenizer.base_vocabulary import base_vocabulary
-from lib.tokenizer.continued_bpe import Extension, Goal, Merge, extend, learn
+from lib.tokenizer.continued_bpe import Extension, Goal, Merge, extend_tokenizer, learn
 from lib.tokenizer.leading_marks import with_leading_marks
 from lib.tokenizer.run_counter import RunCounter
 from lib.tokenizer.token_rules import Limits
@@ -157,7 +157,7 @@ def continued(tokenizer: Tokenizer, train: Sequence[str], size: int, limits: Lim
     totals = {"characters": counter.characters, "tokens": counter.tokens}
     extension = learn(base, traits, counter.counts(), Goal(size), **totals)
     assert len(extension.tokens) == size
-    return extend(tokenizer, extension)
+    return extend_tokenizer(tokenizer, extension)
 
 
 def separate(base: Tokenizer, train: Sequence[str]) -> Tokenizer:
@@ -211,7 +211,7 @@ def with_merges(base: Tokenizer, merges: Sequence[Merge], size: int) -> Tokenize
             new[merge.token] = None
         if (merge.left, merge.right) not in there:
             taken.append(merge)
-    return extend(base, Extension(list(new), taken))
+    return extend_tokenizer(base, Extension(list(new), taken))
 
 
 def words(base: Tokenizer, extended: Tokenizer) -> list[str]:

@@ -113,7 +113,7 @@ def converted(
         if target not in shapes:
             raise UserError(f"{where}: {name} does not belong to a Llama of {config.num_hidden_layers} layers")
         with about(where):
-            tensor = joined(name, [shard[name] for shard in shards], shapes[target])
+            tensor = join_parts(name, [shard[name] for shard in shards], shapes[target])
         if target.endswith("q_proj.weight"):
             tensor = halves_from_pairs(tensor, config.num_attention_heads)
         elif target.endswith("k_proj.weight"):
@@ -130,7 +130,7 @@ def translated(name: str) -> str:
     return f"{layer}{NAMES[found[2]]}.weight"
 
 
-def joined(name: str, parts: Sequence[torch.Tensor], shape: torch.Size) -> torch.Tensor:
+def join_parts(name: str, parts: Sequence[torch.Tensor], shape: torch.Size) -> torch.Tensor:
     """The tensor of `shape` that the ranks' parts make up: cut along one dimension, or the same on every rank."""
     part = parts[0].shape
     if part == shape:

@@ -89,7 +89,7 @@ def negative_log_likelihoods(
     nats = [0.0] * len(sequences)
     done = 0
     with torch.inference_mode(), arithmetic(precision, model.device):
-        for batch in batches(sequences, most_predicted):
+        for batch in batches_by_length(sequences, most_predicted):
             for index, value in zip(batch, _score(model, [sequences[i] for i in batch], most_predicted), strict=True):
                 nats[index] = value
             done += len(batch)
@@ -97,7 +97,7 @@ def negative_log_likelihoods(
     return nats
 
 
-def batches(sequences: Sequence[TokenSequence], most_predicted: int) -> Iterator[list[int]]:
+def batches_by_length(sequences: Sequence[TokenSequence], most_predicted: int) -> Iterator[list[int]]:
     """Indices of the sequences in groups of similar length, longest first, so that memory is short at once or never.
 
     A group stays within `BATCH_TOKENS` padded tokens and `most_predicted` predicted ones unless it is one sequence.

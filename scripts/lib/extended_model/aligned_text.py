@@ -45,7 +45,7 @@ def replaced_texts(
         yield ReplacedText([separator, *ids], base_ids, ends)
 
 
-def collate(texts: Sequence[ReplacedText], device: torch.device) -> Batch:
+def collate_texts(texts: Sequence[ReplacedText], device: torch.device) -> Batch:
     """The texts as one batch on `device`."""
 
     def padded(rows: Sequence[Sequence[int]]) -> torch.Tensor:

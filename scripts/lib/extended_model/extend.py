@@ -14,7 +14,7 @@ from lib.extended_model.rows import Constituents, add_rows, is_tied, put_rows, u
 from lib.models.compute import Precision
 from lib.settings.tokenizer import InitializationSettings
 from lib.text.hashes import checksum
-from lib.text.sample import windows
+from lib.text.sample import sample_pieces
 
 PIECE_CHARACTERS = 256
 REPORT_STEPS = 20
@@ -22,7 +22,7 @@ REPORT_TEXTS = 80
 REPORT_PASSES = 2
 
 
-def extend(
+def extend_model(
     model: PreTrainedModel,
     new_tokens: Constituents,
     extended: Tokenizer,
@@ -40,7 +40,7 @@ def extend(
         untie(model)
     if not new_tokens:
         return
-    pieces = windows(text, PIECE_CHARACTERS, settings.fit_characters)
+    pieces = sample_pieces(text, PIECE_CHARACTERS, settings.fit_characters)
     # Each piece in a place that hangs on its text alone, so that the steps see all sources in turn.
     chosen = sorted((piece.text for piece in pieces), key=checksum)
     train = list(replaced_texts(chosen, extended, new_tokens, separator))

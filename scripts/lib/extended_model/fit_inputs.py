@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from lib.extended_model.aligned_text import Batch, ReplacedText, collate
+from lib.extended_model.aligned_text import Batch, ReplacedText, collate_texts
 from lib.extended_model.rows import Constituents
 from lib.models.compute import Precision, arithmetic
 
@@ -50,7 +50,7 @@ def fit_input_rows(
     index = index.to(rows.device)
     for step in range(steps):
         chosen = [texts[number % len(texts)] for number in range(BATCH * step, BATCH * (step + 1))]
-        loss = _loss(model, rows, index, collate(chosen, rows.device), precision)
+        loss = _loss(model, rows, index, collate_texts(chosen, rows.device), precision)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()

@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from lib.extended_model.aligned_text import ReplacedText, collate
+from lib.extended_model.aligned_text import ReplacedText, collate_texts
 from lib.extended_model.rows import Constituents
 from lib.models.compute import Precision, arithmetic
 
@@ -53,7 +53,7 @@ def read_positions(
     parts: list[tuple[torch.Tensor, ...]] = []
     with arithmetic(precision, model.device):
         for start in range(0, len(texts), BATCH_TEXTS):
-            batch = collate(texts[start : start + BATCH_TEXTS], model.device)
+            batch = collate_texts(texts[start : start + BATCH_TEXTS], model.device)
             states = model.base_model(input_ids=batch.ids, use_cache=False).last_hidden_state
             is_next = batch.is_text[:, 1:]
             for some, ids in zip(

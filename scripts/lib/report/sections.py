@@ -40,13 +40,13 @@ def figure_text(value: Any, digits: int = 3) -> str:
     return f"{value:,}" if float(value).is_integer() else f"{value:,.{digits}f}"
 
 
-def percent_text(value: float | None) -> str:
+def change_text(value: float | None) -> str:
     return "–" if value is None else f"{value:+.1f} %".replace("-", "−")
 
 
 def tiles(scores: pd.DataFrame, seconds: float) -> Html:
     """What the run achieved, at a glance."""
-    shown = [(percent_text(percent), f"{what}, against the base model") for what, percent in changes(scores)]
+    shown = [(change_text(percent), f"{what}, against the base model") for what, percent in changes(scores)]
     shortened = change(scores, "text_characters_per_token", "pretrained")
     if shortened is not None:
         shown.append((f"× {1 + shortened / 100:.2f}", "characters per token of held-out text"))

@@ -17,7 +17,7 @@ class Piece:
     text: str
 
 
-def cut(text: str, characters: int) -> list[str]:
+def cut_document(text: str, characters: int) -> list[str]:
     """`text` in pieces of at most `characters` characters, after the last paragraph end in a piece's second half.
 
     The pieces joined are the text, but for a last one of fewer than `SHORTEST_TAIL` characters behind others.
@@ -35,7 +35,7 @@ def cut(text: str, characters: int) -> list[str]:
     return [piece for piece in pieces if piece.strip()]
 
 
-def windows(texts: Iterable[tuple[str, str]], characters: int, max_characters: int) -> list[Piece]:
+def sample_pieces(texts: Iterable[tuple[str, str]], characters: int, max_characters: int) -> list[Piece]:
     """Pieces of the `texts` ((source, text) pairs) that hold at most `max_characters` characters together.
 
     Every source gives the same share (at least one piece), or all that it has when that is less. A source's pieces
@@ -45,7 +45,7 @@ def windows(texts: Iterable[tuple[str, str]], characters: int, max_characters: i
     kept: dict[str, LowestChecksums] = {}
     for source, text in texts:
         sample = kept.setdefault(source, LowestChecksums(max_characters))
-        for piece in cut(text, characters):
+        for piece in cut_document(text, characters):
             sample.add(piece)
     pieces: list[Piece] = []
     left = max_characters

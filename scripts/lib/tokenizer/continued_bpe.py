@@ -87,7 +87,7 @@ def learn(
     return written.extension()
 
 
-def extend(tokenizer: Tokenizer, extension: Extension) -> Tokenizer:
+def extend_tokenizer(tokenizer: Tokenizer, extension: Extension) -> Tokenizer:
     """A copy of `tokenizer` with `extension` behind its own tokens and merges. New ids follow those of the base."""
     description = json.loads(tokenizer.to_str())
     model = description["model"]

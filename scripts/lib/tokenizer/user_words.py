@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, pre_tokenizers
 
 from lib.core.errors import UserError
 from lib.tokenizer.base_vocabulary import BLANK_MARK, BaseVocabulary, base_vocabulary
-from lib.tokenizer.continued_bpe import Extension, Merge, extend
+from lib.tokenizer.continued_bpe import Extension, Merge, extend_tokenizer
 
 LONGEST = 64
 # Scripts that separate words by blanks: a term in them is found as a whole word only, with the blank before it.
@@ -72,7 +72,7 @@ def add_words(tokenizer: Tokenizer, terms: Sequence[Term]) -> Tokenizer:
         alternatives.append(_pattern(written, base))
         for variant in [written, *([_blank(base) + written] if re.match(LETTER, written) else [])]:
             builder.add(variant)
-    extended = extend(tokenizer, builder.extension())
+    extended = extend_tokenizer(tokenizer, builder.extension())
     if alternatives:
         split = pre_tokenizers.Split(Regex("|".join(alternatives)), "isolated")
         before = extended.pre_tokenizer

@@ -12,7 +12,7 @@ import polars as pl
 from lib.corpus.cleaning import boilerplate, mojibake, normalize, personal_data, pinyin
 from lib.corpus.cleaning.custom_rules import CustomRule, apply, load_custom_rules
 from lib.corpus.cleaning.filters import LENGTH, RULES, Rule, character_shares
-from lib.corpus.cleaning.rewrite import Counts, Step, rewrite
+from lib.corpus.cleaning.rewrite import Step, StepCounts, rewrite
 from lib.corpus.extraction.html_page import PAGE
 from lib.corpus.extraction.html_tags import HAS_MARKUP, strip_pages, strip_tags
 from lib.settings.corpus import CleaningSettings
@@ -28,7 +28,7 @@ class Cleaned:
     """Columns id, text, hash (of the text)."""
     dropped: pl.DataFrame
     """Columns id, rule, value (what the rule measured), text."""
-    counts: dict[str, Counts]
+    counts: dict[str, StepCounts]
     """By rule, in the order in which they ran."""
 
 
@@ -68,7 +68,7 @@ def clean(documents: pl.DataFrame, settings: CleaningSettings) -> Cleaned:
     def drop(rule: str, values: pl.Series, passes: pl.Series, changed: int = 0, removed: int = 0) -> None:
         """Keep what `passes`, and count. `changed` and `removed` is what the rule did to documents that pass."""
         nonlocal ids, texts, shares
-        counts[rule] = count = Counts(
+        counts[rule] = count = StepCounts(
             documents_in=len(texts),
             documents_changed=changed,
             documents_dropped=int((~passes).sum()),

@@ -32,7 +32,7 @@ class Step:
 
 
 @dataclass
-class Counts:
+class StepCounts:
     """What one rule did to documents. Characters: in - removed - dropped = out."""
 
     documents_in: int
@@ -46,11 +46,11 @@ class Counts:
     replacements: int = 0
     """Placeholders put in."""
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+    def __add__(self, other: "StepCounts") -> "StepCounts":
+        return StepCounts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
 
 
-def rewrite(texts: pl.Series, steps: Sequence[Step]) -> tuple[pl.Series, dict[str, Counts]]:
+def rewrite(texts: pl.Series, steps: Sequence[Step]) -> tuple[pl.Series, dict[str, StepCounts]]:
     """Texts after all steps, and what each step did, by name.
 
     A text longer than `PIECE_BYTES` is cut into pieces: what a step would find across the end of one, it does not find.
@@ -86,11 +86,11 @@ class _Ledger:
                 for sign, side in ((1, new), (-1, old))
             )
 
-    def counts(self) -> dict[str, Counts]:
-        counts: dict[str, Counts] = {}
+    def counts(self) -> dict[str, StepCounts]:
+        counts: dict[str, StepCounts] = {}
         characters = self._characters
         for name, changed in self._changed.items():
-            counts[name] = Counts(
+            counts[name] = StepCounts(
                 documents_in=self._texts,
                 documents_changed=int(changed.sum()),
                 documents_out=self._texts,

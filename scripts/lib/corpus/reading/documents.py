@@ -189,7 +189,7 @@ def _parsed(source: str, text_field: str, position: str, seen: Seen) -> str | Br
     """Text of a JSON record."""
     try:
         # Not strict: line breaks and tabs inside a string do no harm.
-        return text_of(json.loads(source, strict=False), text_field, seen)
+        return text_of_record(json.loads(source, strict=False), text_field, seen)
     except json.JSONDecodeError as error:
         reason = f"broken JSON ({error.msg}, column {error.pos + 1})"
     except _RecordError as error:
@@ -272,7 +272,7 @@ def _read_parquet(file: TextFile, text_field: str) -> Iterator[str | Broken]:
                     position = f"record {number}"
                     try:
                         (record,) = batch.slice(row, 1).to_pylist()
-                        yield file.checked(position, text_of(record, text_field, seen))
+                        yield file.checked(position, text_of_record(record, text_field, seen))
                     except UnicodeDecodeError as error:
                         yield Broken(position, f"no UTF-8 ({error.reason})", "")
                     except _RecordError as error:
@@ -313,7 +313,7 @@ class _RecordError(Exception):
     """Why a record has no text."""
 
 
-def text_of(record: Any, text_field: str, seen: Seen) -> str:
+def text_of_record(record: Any, text_field: str, seen: Seen) -> str:
     """Text of a record: a string, or a mapping with `text_field`.
 
     The field may lie deeper (`meta.body`), and several fields may be named (`title, body`); a field may hold a list of

@@ -55,3 +55,11 @@ def test_changed_behaviour_changes_it(program: Path, file: str, text: str) -> No
     before = fresh(program)
     (program.parent / file).write_text(text)
     assert fresh(program) != before
+
+
+@pytest.mark.parametrize("line", ["from . import deep", "from .deep import BASE", "from ..lib import deep"])
+def test_relative_imports_are_followed(program: Path, line: str) -> None:
+    (program.parent / "lib" / "used.py").write_text(f"{line}\n\nLIMIT = 1\n")
+    before = fresh(program)
+    (program.parent / "lib" / "deep.py").write_text("BASE = 2\n")
+    assert fresh(program) != before

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
 from lib.evaluation import scoring
-from lib.evaluation.scoring import Score, TokenSequence, batches, negative_log_likelihoods
+from lib.evaluation.scoring import Score, TokenSequence, batches_by_length, negative_log_likelihoods
 from lib.models.loading import load_model
 from tiny_model import VOCABULARY, make_tiny_model
 
@@ -90,7 +90,7 @@ def test_progress_counts_every_sequence(model: PreTrainedModel) -> None:
 )
 def test_batches_hold_each_sequence_once_and_stay_within_limits(shapes: list[tuple[int, int]], most: int) -> None:
     sequences = [TokenSequence([0] * length, min(prefix, length - 1)) for length, prefix in shapes]
-    grouped = list(batches(sequences, most))
+    grouped = list(batches_by_length(sequences, most))
     assert sorted(index for batch in grouped for index in batch) == list(range(len(sequences)))
     for batch in grouped:
         members = [sequences[index] for index in batch]

@@ -3,7 +3,7 @@
 import torch
 from tokenizers import Tokenizer
 
-from lib.extended_model.aligned_text import collate, replaced_texts
+from lib.extended_model.aligned_text import collate_texts, replaced_texts
 from lib.tokenizer.continued_bpe import constituents
 from tiny_model import TEXT, join_neighbours, make_tiny_tokenizer
 
@@ -26,7 +26,7 @@ def test_every_token_ends_where_the_tokens_end_that_it_replaces() -> None:
 
 def test_batch_tells_text_from_padding_and_separator() -> None:
     base = Tokenizer.from_str(make_tiny_tokenizer().backend_tokenizer.to_str())
-    batch = collate(list(replaced_texts(["a", "ab cd"], base, {}, SEPARATOR)), torch.device("cpu"))
+    batch = collate_texts(list(replaced_texts(["a", "ab cd"], base, {}, SEPARATOR)), torch.device("cpu"))
     assert batch.ids.shape == batch.ends.shape == batch.is_text.shape
     assert batch.is_text.sum(1).tolist() == [len(base.encode(text).ids) for text in ("a", "ab cd")]
     assert not batch.is_text[:, 0].any()

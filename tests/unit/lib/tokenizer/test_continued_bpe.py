@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
 from lib.corpus.cleaning.personal_data import KINDS as KINDS_OF_DATA
-from lib.tokenizer.continued_bpe import Goal, constituents, extend
+from lib.tokenizer.continued_bpe import Goal, constituents, extend_tokenizer
 from lib.tokenizer.token_rules import Limits, is_latin
 from tokenizers_to_extend import CHINESE, ENGLISH, KINDS, byte_level, learn_from, sentencepiece_legacy
 
@@ -39,7 +39,7 @@ def base(request: pytest.FixtureRequest) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def extended(base: Tokenizer) -> Tokenizer:
-    return extend(base, learn_from(base, CHINESE, NEW_TOKENS))
+    return extend_tokenizer(base, learn_from(base, CHINESE, NEW_TOKENS))
 
 
 def tokens_of(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -82,7 +82,7 @@ def test_no_new_token_holds_what_it_should_not(base: Tokenizer, extended: Tokeni
 @pytest.mark.parametrize("limits", [Limits(), Limits(leading_marks=False)])
 def test_a_new_token_may_begin_with_a_mark(kind: str, limits: Limits) -> None:
     base = KINDS[kind]()
-    extended = extend(base, learn_from(base, CHINESE, 200, limits=limits))
+    extended = extend_tokenizer(base, learn_from(base, CHINESE, 200, limits=limits))
     texts = [extended.decode([number]) for number in new_tokens(base, extended)]
     led = [text for text in texts if text[:1] in set("，。、") and text[1:].isalpha()]
     assert bool(led) == (limits.leading_marks and kind != "byte-level")
@@ -97,7 +97,7 @@ def test_added_tokens_outside_of_the_model_keep_their_ids(base: Tokenizer) -> No
     base = Tokenizer.from_str(base.to_str())
     base.add_special_tokens([AddedToken("<|new|>", special=True, normalized=False)])
     base.add_tokens([AddedToken("GPT-4", normalized=False)])
-    extended = Tokenizer.from_str(extend(base, learn_from(base, CHINESE, 30)).to_str())
+    extended = Tokenizer.from_str(extend_tokenizer(base, learn_from(base, CHINESE, 30)).to_str())
     assert base.get_vocab().items() <= extended.get_vocab().items()
     assert sorted(extended.get_vocab().values()) == list(range(base.get_vocab_size() + 30))
     text = "GPT-4<|new|>GPT-5 <|ne"
@@ -157,14 +157,14 @@ def test_same_extension_whatever_the_number_of_threads(tmp_path: Path) -> None:
 def test_size_of_the_vocabulary_as_a_multiple(base: Tokenizer) -> None:
     goal = Goal(21, multiple=16, size_before=base.get_vocab_size())
     for stop in ({}, {"characters_per_token": 0.5}, {"least_gain": 20.0}):
-        extended = extend(base, learn_from(base, CHINESE, replace(goal, **stop)))
+        extended = extend_tokenizer(base, learn_from(base, CHINESE, replace(goal, **stop)))
         assert extended.get_vocab_size() % 16 == 0
         assert extended.get_vocab_size() > base.get_vocab_size()
 
 
 def test_no_new_token_holds_a_placeholder_of_private_data(base: Tokenizer) -> None:
     text = [f"请写信到{placeholder}刘备收。" for placeholder in (kind.placeholder for kind in KINDS_OF_DATA)] * 9
-    extended = extend(base, learn_from(base, text, 60))
+    extended = extend_tokenizer(base, learn_from(base, text, 60))
     for number in new_tokens(base, extended):
         assert not set("[]_EMAILPHONE") & set(extended.decode([number]))
 
@@ -176,7 +176,7 @@ def test_constituents_spell_the_new_token(base: Tokenizer, extended: Tokenizer) 
 
 
 def test_length_limit_holds_in_characters(base: Tokenizer) -> None:
-    extended = extend(base, learn_from(base, CHINESE, 200, maximum_length=2))
+    extended = extend_tokenizer(base, learn_from(base, CHINESE, 200, maximum_length=2))
     texts = [extended.decode([number]) for number in new_tokens(base, extended)]
     assert max(map(len, texts)) == 2
 
@@ -184,8 +184,8 @@ def test_length_limit_holds_in_characters(base: Tokenizer) -> None:
 def test_the_tokenizer_does_what_was_learned(base: Tokenizer) -> None:
     """Merging as learning did, one merge after the other, gives what the finished tokenizer gives."""
     extension = learn_from(base, CHINESE, NEW_TOKENS)
-    extended = extend(base, extension)
-    characters_only = extend(base, type(extension)(extension.tokens, []))
+    extended = extend_tokenizer(base, extension)
+    characters_only = extend_tokenizer(base, type(extension)(extension.tokens, []))
     for text in CHINESE:
         symbols = [extended.id_to_token(number) for number in tokens_of(characters_only, text)]
         for merge in extension.merges:
@@ -203,9 +203,9 @@ def test_goal_in_characters_per_token(base: Tokenizer) -> None:
 
     extension = learn_from(base, CHINESE, Goal(NEW_TOKENS, characters_per_token=0.7))
     assert len(extension.tokens) < NEW_TOKENS
-    assert reached(extend(base, extension)) >= 0.7
+    assert reached(extend_tokenizer(base, extension)) >= 0.7
     fewer = learn_from(base, CHINESE, len(extension.tokens) - 1)
-    assert reached(extend(base, fewer)) < 0.7
+    assert reached(extend_tokenizer(base, fewer)) < 0.7
 
 
 def test_goal_in_gain(base: Tokenizer) -> None:
@@ -236,7 +236,7 @@ def test_parts_of_characters_only_where_whole_ones_need_them() -> None:
         extension = learn_from(base, CHINESE, number)
         assert len(extension.tokens) == number
         operands = {part for merge in extension.merges for part in (merge.left, merge.right)}
-        extended = extend(base, extension)
+        extended = extend_tokenizer(base, extension)
         for token_id, token in new_tokens(base, extended).items():
             if "\N{REPLACEMENT CHARACTER}" in extended.decode([token_id]):
                 assert token in operands
@@ -245,7 +245,7 @@ def test_parts_of_characters_only_where_whole_ones_need_them() -> None:
 def test_repeated_characters() -> None:
     base = sentencepiece_legacy()
     texts = ["哈" * number for number in range(1, 30)]
-    extended = extend(base, learn_from(base, texts, 4, maximum_length=8))
+    extended = extend_tokenizer(base, learn_from(base, texts, 4, maximum_length=8))
     for text in texts:
         assert extended.decode(tokens_of(extended, text)) == text
     assert len(tokens_of(extended, "哈" * 8)) == 2  # with the blank at the beginning
@@ -256,7 +256,7 @@ def test_other_scripts_when_latin_may_change() -> None:
     kept = learn_from(base, ["Das Mädchen übt große Übung. "] * 5, 40)
     free = learn_from(base, ["Das Mädchen übt große Übung. "] * 5, 40, limits=Limits(keep_latin=False))
     assert not kept.tokens
-    extended = extend(base, free)
+    extended = extend_tokenizer(base, free)
     texts = [extended.decode([number]) for number in new_tokens(base, extended)]
     assert "Mädchen" in {text.strip() for text in texts}
     assert all(first.isalpha() == second.isalpha() for text in texts for first, second in pairwise(text.lstrip()))

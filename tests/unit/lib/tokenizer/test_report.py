@@ -6,7 +6,7 @@ import re
 import pytest
 from tokenizers import Tokenizer
 
-from lib.tokenizer.continued_bpe import extend
+from lib.tokenizer.continued_bpe import extend_tokenizer
 from lib.tokenizer.report import by_vocabulary, compare, segmented, table
 from tokenizers_to_extend import KINDS, byte_level, learn_from
 
@@ -20,7 +20,7 @@ def base() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def extended(base: Tokenizer) -> Tokenizer:
-    return extend(base, learn_from(base, ["曹操\n刘备说。"] * 5, 15))
+    return extend_tokenizer(base, learn_from(base, ["曹操\n刘备说。"] * 5, 15))
 
 
 def test_figures_of_bytes(base: Tokenizer, extended: Tokenizer) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from lib.core.errors import UserError
-from lib.tokenizer.continued_bpe import constituents, extend
+from lib.tokenizer.continued_bpe import constituents, extend_tokenizer
 from lib.tokenizer.user_words import Term, add_words, read_terms
 from tokenizers_to_extend import CHINESE, ENGLISH, KINDS, byte_level, learn_from
 
@@ -32,7 +32,7 @@ def pieces(tokenizer: Tokenizer, text: str) -> list[str]:
 def test_each_is_one_token_in_running_text(base: Tokenizer, learned: int) -> None:
     extended = add_words(base, terms(WORDS))
     if learned:
-        extended = extend(extended, learn_from(extended, CHINESE, learned))
+        extended = extend_tokenizer(extended, learn_from(extended, CHINESE, learned))
     for word in WORDS:
         for text in (f"刘备说{word}，张飞", f"the {word} end", word, f"。{word}\n{word}"):
             assert word in pieces(extended, text), text
