@@ -12,13 +12,12 @@ the assistant last; tool results stand between two turns of the assistant.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lib.core.errors import UserError
 from lib.settings.sheets import LAYOUTS
-
-Role = Literal["system", "user", "assistant", "tool"]
+from lib.sft.turns import Role, Turn
 
 KEYS = {"messages": "messages", "conversations": "sharegpt", "instruction": "alpaca"}
 """Layout by the key that only its records have; the first one found counts."""
@@ -47,27 +46,6 @@ ORDER = "system (or none), then user and assistant in turn, tool results between
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What one side says."""
-
-    role: Role
-    content: str
-    input: str = ""
-    """Text that an instruction is about, where the record keeps it apart."""
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
-    """Functions that the assistant calls, each with a `function` of `name` and `arguments`."""
-
-    def message(self, input_joint: str) -> dict[str, Any]:
-        """The turn as chat templates take it; `input_joint` stands between an instruction and its input."""
-        message: dict[str, Any] = {"role": self.role, "content": self.content}
-        if self.input:
-            message["content"] += input_joint + self.input
-        if self.tool_calls:
-            message["tool_calls"] = list(self.tool_calls)
-        return message
-
-
-@dataclass(frozen=True)
 class Conversation:
     """One example: turns that end with the assistant's."""
 
@@ -75,6 +53,10 @@ class Conversation:
     category: str = ""
     tools: tuple[Mapping[str, Any], ...] = ()
     """Functions that the assistant may call, as JSON schemas."""
+    repairs: tuple[str, ...] = field(default=(), compare=False)
+    """What was mended in the record, by kind."""
+    unread_keys: tuple[str, ...] = field(default=(), compare=False)
+    """Keys of the record that nothing reads."""
 
     def messages(self, input_joint: str) -> list[dict[str, Any]]:
         """The turns as chat templates take them."""
@@ -91,6 +73,8 @@ class Conversation:
         for turn in self.turns:
             if turn.role != "system":
                 yield turn.message("\n")["content"]
+                if turn.reasoning_content:
+                    yield turn.reasoning_content
                 yield from (json.dumps(call, ensure_ascii=False, sort_keys=True) for call in turn.tool_calls)
 
     def without_oldest(self) -> "Conversation | None":

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lib.core.errors import UserError
-from lib.sft.conversations import Conversation, Turn, parse
+from lib.sft.conversations import Conversation, parse
+from lib.sft.turns import Turn
 
 TURNS = (
     Turn("system", "简短。"),

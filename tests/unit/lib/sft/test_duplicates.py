@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from lib.sft.conversations import Conversation, Turn, parse
+from lib.sft.conversations import Conversation, parse
 from lib.sft.duplicates import find_repeated
+from lib.sft.turns import Turn
 from tiny_model import TEXT
 
 

@@ -12,8 +12,9 @@ from transformers import PreTrainedTokenizerFast
 from lib.chat.spans import prompt_ids
 from lib.chat.templates import NAMES, input_joint, set_template
 from lib.settings.sft import InstructionSettings
-from lib.sft.conversations import Conversation, Turn, parse
+from lib.sft.conversations import Conversation, parse
 from lib.sft.examples import Example, ExampleMaker
+from lib.sft.turns import Turn
 from lib.tokens.rows import IGNORED_LABEL
 from tiny_model import make_tiny_tokenizer
 
