@@ -25,7 +25,8 @@ from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.training import compilation
 from lib.training.callbacks import KeepBest
 from lib.training.checkpoints import SEAL
-from lib.training.run import STOPPED, Run, train
+from lib.training.run import STOPPED, Run, require_examples, train
+from lib.training.trainer import StageTrainer
 from tiny_model import make_tiny_model
 
 SETTINGS = {"max_steps": 6, "eval_steps": 2, "save_steps": 2, "logging_steps": 1, "rank": 4, "precision": "fp32"}
@@ -297,13 +298,13 @@ def test_the_best_step_is_saved_whenever_it_was(run: Run) -> None:
 
 def test_the_order_is_the_data_directorys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    compute_loss = run.StageTrainer.compute_loss
+    compute_loss = StageTrainer.compute_loss
 
     def watched(self: Any, model: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
         seen.extend(inputs["row"].tolist())
         return compute_loss(self, model, inputs, *arguments, **options)
 
-    monkeypatch.setattr(run.StageTrainer, "compute_loss", watched)
+    monkeypatch.setattr(StageTrainer, "compute_loss", watched)
     order = np.arange(10)[::-1]
     np.save(run.data.parent / ORDER_FILE, order)
     data = run.data.parent
@@ -349,4 +350,4 @@ def test_gpu_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_nothing_to_train_on(run: Run) -> None:
     data = read_tokens(run.data.parent / "train.arrow").select([])
     with pytest.raises(UserError, match="no text; add some"):
-        run.require_examples(data, "text", "add some")
+        require_examples(data, "text", "add some")
