@@ -1,4 +1,4 @@
-"""Running text whose lines were broken by whoever typed it: HTML, manual pages.
+"""Running text of a web page, whose lines were broken by whoever typed it.
 
 A break between words of English stands for a blank. Between two Chinese characters, and beside Chinese punctuation, it
 stands for nothing.

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
 from lib.corpus.extraction.html_page import is_page
-from lib.corpus.extraction.manual_page import man_text
 from lib.corpus.extraction.mediawiki import articles
 from lib.corpus.reading.csv_records import BrokenRecord, csv_records
 from lib.files import compression
@@ -38,7 +37,6 @@ ENDINGS = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
-    ".man": "man",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
@@ -46,8 +44,6 @@ ENDINGS = {
     ".tsv": "tsv",
     ".parquet": "parquet",
 }
-_MANUAL = re.compile(r"(?:^|/)man[0-9][^/]*/[^/]+\.[0-9][^./]*$")  # man1/tar.1; a log may end in .1, too
-
 _DUMP = re.compile("wiki|pages-articles|pages-meta")  # XML may be anything
 
 
@@ -56,8 +52,6 @@ def format_of(name: str | Path) -> str | None:
     path = Path(name)
     if path.suffix.lower() in compression.ENDINGS:
         path = path.with_suffix("")
-    if _MANUAL.search(path.as_posix()):
-        return "man"
     if path.suffix.lower() == ".xml" and _DUMP.search(path.name.lower()):
         return "mediawiki"
     return ENDINGS.get(path.suffix.lower())
@@ -110,17 +104,6 @@ def _read_html(file: TextFile, _: str) -> Iterator[str | Broken]:
     for text in _read_whole(file, ""):
         is_bare = isinstance(text, str) and not is_page(text)
         yield f"<!doctype html>\n{text}" if is_bare else text
-
-
-def _read_man(file: TextFile, _: str) -> Iterator[str | Broken]:
-    """The file is a manual page."""
-    for text in _read_whole(file, ""):
-        if isinstance(text, Broken):
-            yield text
-        elif text.startswith(".so "):
-            file.seen.left_out["references to another manual page"] += 1
-        else:
-            yield man_text(text)
 
 
 def _read_lines(file: TextFile, _: str) -> Iterator[str | Broken]:
@@ -295,7 +278,6 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
 READERS: dict[str, Callable[[TextFile, str], Iterator[str | Broken]]] = {
     "txt": _read_whole,
     "html": _read_html,
-    "man": _read_man,
     "lines": _read_lines,
     "paragraphs": _read_paragraphs,
     "jsonl": _read_jsonl,

@@ -50,8 +50,7 @@ def read(
         ("pypi:project==1.0/data/a.parquet", "parquet"),
         ("zhwiki-pages-articles.xml.bz2", "mediawiki"),
         ("sitemap.xml", None),
-        ("man1/tar.1.gz", "man"),
-        ("zh_CN/man3/update.3tcl", "man"),
+        ("man1/tar.1.gz", None),
         ("logs/system.log.1", None),
         ("a", None),
         ("a.pdf", None),
@@ -87,13 +86,6 @@ def test_paragraphs(tmp_path: Path) -> None:
 
 def test_html_files_are_marked_as_pages_for_the_cleaning_step(tmp_path: Path) -> None:
     assert read(tmp_path, "<body><p>甲</p>", "html") == ["<!doctype html>\n<body><p>甲</p>"]
-
-
-def test_manual_pages(tmp_path: Path) -> None:
-    seen = Seen()
-    assert read(tmp_path, ".TH LS 1\n.SH 名称\nls \\- 列出", "man") == ["LS(1)\n名称\nls - 列出"]
-    assert read(tmp_path, ".so man1/ls.1\n", "man", seen=seen) == []
-    assert seen.left_out == {"references to another manual page": 1}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +229,6 @@ LONG = "文" * 1000
     ("file_format", "data", "position"),
     [
         ("txt", LONG, "line 1"),
-        ("man", LONG, "line 1"),
         ("lines", f"甲\n{LONG}\n乙", "line 2"),
         ("paragraphs", f"甲\n\n{LONG}\n\n乙", "line 3"),
         ("paragraphs", "甲\n\n" + f"{LONG[:200]}\n" * 9 + "\n乙", "line 3"),
@@ -266,7 +257,7 @@ def test_a_line_of_200_megabytes_takes_little_memory(tmp_path: Path) -> None:
             file.write(b"a" * 1_000_000)
         file.write('"}\n{"text": "乙"}\n'.encode())
     program = (
-        "import re, sys; from pathlib import Path; from lib.reading import *; "
+        "import re, sys; from pathlib import Path; from lib.corpus.reading.documents import *; "
         "documents = list(read_documents(Path(sys.argv[1]), 'jsonl', '', Seen(), ReadingSettings())); "
         "print([getattr(one, 'kind', one) for one in documents]); "
         # Not resource.getrusage, which counts what the parent held before the program started.
@@ -363,7 +354,7 @@ def test_nul_bytes_and_binary_files_do_no_harm(tmp_path: Path) -> None:
     assert read(tmp_path, b"a\0b\n\0\n", "lines") == ["a\0b", "\0"]
     assert read(tmp_path, '"a\\u0000b"', "jsonl") == ["a\0b"]
     assert read(tmp_path, b"text\na\0b\n", "csv") == ["a\0b"]
-    for file_format in ("txt", "lines", "paragraphs", "jsonl", "man"):
+    for file_format in ("txt", "lines", "paragraphs", "jsonl"):
         read(tmp_path, bytes(range(256)) * 100, file_format)
 
 
