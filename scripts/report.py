@@ -1,4 +1,4 @@
-"""Write the report of a run: one HTML page that needs nothing else, with scores, curves, counts and sample answers.
+"""Write the report of a run: one HTML page that needs nothing else, with scores, curves, samples and settings.
 
 Usage:
     python scripts/report.py --settings '{…}' --scores results/evaluation/scores.tsv \\
@@ -8,36 +8,27 @@ Usage:
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \\
         --sft results/sft_lora/manifest.json --benchmarks benchmarks --output results/report.html
 
-The trainer logs lie beside the manifests of the two adapters, report.json beside the tokenizer's. Benchmarks are shown
-as far as they are there.
+A run may lack stages: what belongs to an option without a value is left out of the page. The trainer logs lie beside
+the manifests of the two adapters, report.json beside the tokenizer's, samples beside those of corpus and instructions.
+Benchmarks are shown as far as they are there.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lib.core.code_version import code_version
 from lib.core.errors import run
-from lib.core.outputs import new_file, read_json
+from lib.core.outputs import read_json
 from lib.evaluation.score_table import in_order, read_score_table
-from lib.report.curves import read_log
-from lib.report.html import Html, element, join
-from lib.report.sections import (
-    Manifest,
-    answers_section,
-    corpus_section,
-    curves_section,
-    lineage_section,
-    read_benchmarks,
-    resources_section,
-    scores_section,
-    settings_section,
-    tiles,
-    tokenizer_section,
-)
-from lib.report.style import CSS
+from lib.report import funnel, lineage, samples, scores, tokenizer, training
+from lib.report.page import write_page
+from lib.report.resources import read_benchmarks, resources_table
+from lib.report.tables import number_text, share_text
 from lib.settings.base import from_json
 from lib.settings.pipeline import PipelineSettings
 
@@ -45,79 +36,99 @@ STAGES = ("base_model", "corpus", "tokenizer", "pretrain", "sft_data", "sft")
 TITLE = "From raw text to a fine-tuned chat model"
 
 
-def page(
-    settings: PipelineSettings,
-    scores: pd.DataFrame,
-    parts: pd.DataFrame,
-    results: Sequence[Manifest],
-    manifests: Mapping[str, Manifest],
-    logs: Mapping[str, pd.DataFrame],
-    summary: pd.DataFrame,
-    vocabulary: Manifest,
-    benchmarks: pd.DataFrame,
-) -> str:
-    """The whole page. `manifests` by the names in STAGES; `logs` for pretrain and sft; `vocabulary` is its report."""
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", TITLE),
-        element("style", Html(CSS)),
-    )
-    sources = ", ".join(manifests["corpus"]["facts"].get("licenses", {}))
-    main = element(
-        "main",
-        element("h1", TITLE),
-        element(
-            "p",
-            join(
-                [element("code", settings.base_model.uri.rsplit("/", 1)[-1]), f" adapted to {sources or 'a corpus'}."]
-            ),
-            class_="lead",
-        ),
-        tiles(scores, float(benchmarks["seconds"].sum())),
-        scores_section(scores, parts),
-        answers_section(results),
-        curves_section(logs),
-        lineage_section(manifests, settings.seed),
-        corpus_section(summary),
-        tokenizer_section(vocabulary),
-        resources_section(benchmarks),
-        settings_section(settings.model_dump(mode="json")),
-        element("footer", "Written by the rule report from the files in results/; it needs no network."),
-    )
-    return f"<!doctype html>\n{element('html', head, element('body', main), lang='en')}\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", required=True, help="the settings of the whole run, as JSON")
-    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv of the evaluation")
-    parser.add_argument("--parts", type=Path, required=True, help="parts.tsv of the evaluation")
-    parser.add_argument("--evaluations", type=Path, nargs="+", required=True, help="what `evaluate` wrote per model")
+    parser.add_argument("--name", default="default", help="name of the run")
+    parser.add_argument("--scores", type=Path, nargs="?", help="scores.tsv of the evaluation")
+    parser.add_argument("--parts", type=Path, nargs="?", help="parts.tsv of the evaluation")
+    parser.add_argument("--evaluations", type=Path, nargs="*", default=[], help="what `evaluate` wrote per model")
     for stage in STAGES:
-        parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, required=True, help=f"manifest.json of {stage}")
-    parser.add_argument("--summary", type=Path, required=True, help="summary.tsv of the corpus")
+        parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, nargs="?", help=f"manifest.json of {stage}")
+    parser.add_argument("--summary", type=Path, nargs="?", help="summary.tsv of the corpus")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     arguments = parser.parse_args()
 
-    paths: dict[str, Path] = {stage: getattr(arguments, stage) for stage in STAGES}
-    results: list[dict[str, Any]] = [read_json(path) for path in arguments.evaluations]
-    text = page(
-        from_json(PipelineSettings, arguments.settings),
-        read_score_table(arguments.scores),
-        pd.read_csv(arguments.parts, sep="\t", keep_default_na=False),
-        in_order(results),
-        {stage: read_json(path) for stage, path in paths.items()},
-        {stage: read_log(paths[stage].with_name("trainer_log.tsv")) for stage in ("pretrain", "sft")},
-        pd.read_csv(arguments.summary, sep="\t", keep_default_na=False),
-        read_json(paths["tokenizer"].with_name("report.json")),
-        read_benchmarks(arguments.benchmarks),
+    settings = from_json(PipelineSettings, arguments.settings)
+    paths: dict[str, Path] = {stage: path for stage in STAGES if (path := getattr(arguments, stage))}
+    manifests: dict[str, dict[str, Any]] = {stage: read_json(path) for stage, path in paths.items()}
+    table = read_score_table(arguments.scores) if arguments.scores else None
+    benchmarks = read_benchmarks(arguments.benchmarks)
+    instructions = paths["sft_data"].parent if "sft_data" in paths else None
+    size = write_page(
+        arguments.output,
+        "report.html.jinja",
+        title=TITLE,
+        footer="Written by the rule report from the files in results/.",
+        run={
+            "name": arguments.name,
+            "base_model": settings.base_model.uri.rsplit("/", 1)[-1],
+            "commit": code_version(),
+            "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        },
+        tiles=scores.tiles(table, float(benchmarks["seconds"].sum())),
+        scores=scores.scores_table(table) if table is not None else None,
+        parts=scores.part_tables(_read_table(arguments.parts)) if arguments.parts else [],
+        answers=scores.answers(in_order([read_json(path) for path in arguments.evaluations])),
+        training=_training(paths, manifests),
+        corpus=_corpus(arguments.summary, manifests, paths) if arguments.summary and "corpus" in paths else None,
+        masked=samples.masked_samples(instructions / "train.jsonl") if instructions else [],
+        masked_share=manifests["sft_data"]["facts"].get("masked") if instructions else None,
+        skipped=samples.skipped_samples(instructions / "skipped.jsonl") if instructions else [],
+        tokenizer=_tokenizer(read_json(paths["tokenizer"].with_name("report.json"))) if "tokenizer" in paths else None,
+        resources=resources_table(benchmarks),
+        lineage=lineage.lineage_table(manifests, settings.seed),
+        changed_settings=lineage.changed_settings(settings),
+        all_settings=lineage.all_settings(settings),
+        number_text=number_text,
+        share_text=share_text,
+        rule_label=funnel.rule_label,
     )
-    with new_file(arguments.output) as path:
-        path.write_text(text, encoding="utf-8")
-    print(f"report: {arguments.output} ({len(text.encode()) / 1024:.0f} KB)", flush=True)
+    print(f"report: {arguments.output} ({size / 1024:.0f} KB)", flush=True)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", keep_default_na=False)
+
+
+def _training(paths: Mapping[str, Path], manifests: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Charts and facts of the stages that were trained."""
+    trained = {stage: manifests[stage] for stage in training.STAGES if stage in manifests}
+    if not trained:
+        return None
+    logs = {stage: training.read_log(paths[stage].with_name("trainer_log.tsv")) for stage in trained}
+    return {"charts": training.loss_charts(logs), "table": training.training_table(trained), "warnings": []}
+
+
+def _corpus(path: Path, manifests: Mapping[str, dict[str, Any]], paths: Mapping[str, Path]) -> dict[str, Any]:
+    """Counts by rule, all sources together and each, and samples of documents."""
+    summary = _read_table(path)
+    sources = [str(source) for source in dict.fromkeys(summary["source"])]
+    together = summary.groupby("rule", sort=False).sum(numeric_only=True).reset_index()
+    dropped = summary[summary["documents_dropped"] > 0]
+    directory = paths["corpus"].parent
+    return {
+        "overview": funnel.overview(summary, manifests["corpus"]["facts"].get("licenses", {})),
+        "funnel": funnel.funnel(together, "What each rule did"),
+        "idle": funnel.idle_rules(together),
+        "by_source": [funnel.funnel(summary[summary["source"] == source], source) for source in sources]
+        if len(sources) > 1
+        else [],
+        "cleaned": samples.cleaned_samples(directory, sources),
+        "dropped": samples.dropped_samples(directory, list(zip(dropped["source"], dropped["rule"], strict=True))),
+    }
+
+
+def _tokenizer(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "sentence": f"{number_text(report['new_tokens'])} new tokens, of which held-out text uses"
+        f" {number_text(report['new_tokens_used'])}.",
+        "table": tokenizer.tokenizer_table(report),
+        "examples": tokenizer.example_tables(report),
+        "longest": report["longest"],
+        "most_frequent": report["most_frequent"],
+    }
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ EVERYTHING = {"base_model"} | per_source("mix") | FETCH
         ("lib/tokens/blocks.py", PRETRAIN_DATA),
         ("lib/training/run.py", PRETRAIN),
         ("lib/evaluation/scoring.py", EVALUATION),
-        ("lib/report/curves.py", REPORT),
+        ("lib/report/charts.py", REPORT),
         ("lib/core/errors.py", EVERYTHING),
         ("sft_data.py", {"sft_data"} | EVALUATION | SFT),
         ("chat.py", set()),

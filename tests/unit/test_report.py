@@ -1,4 +1,4 @@
-"""The report from a run's files: complete, self-contained, repeatable, and safe against what models write."""
+"""The report from a run's files: complete, self-contained, repeatable, and safe against what data say."""
 
 import json
 import re
@@ -7,11 +7,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import report
 
+from lib.core import templates
+from lib.core.code_version import code_version
 from lib.evaluation.score_table import parts_table, score_table
-from lib.report.sections import duration, figure_text, read_benchmarks
+from lib.report.charts import Chart, Line
+from lib.report.resources import read_benchmarks
+from lib.report.tables import chart_summary
 
 HOSTILE = "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>&lt;\"'{{7*7}}"
 BENCHMARK = "s\th:m:s\tmax_rss\n"
@@ -94,6 +99,18 @@ def run_files(tmp_path: Path) -> Path:
         lines.append(f"{source}\tsplit\tvalidation\t10\t0\t0\t10\t766\t0\t0\t766")
         lines.append(f"{source}\tsplit\ttrain\t103\t0\t0\t103\t7000\t0\t0\t7000")
         lines.append(f"{source}\tmix\trepeat\t103\t0\t0\t103\t7000\t0\t0\t7000")
+    for folder, text in (("raw", f"一 {HOSTILE}"), ("clean", f"一{HOSTILE}")):
+        (tmp_path / "corpus" / folder / "novel").mkdir(parents=True)
+        document = pl.DataFrame({"id": ["novel:00000000"], "text": [text]})
+        document.write_parquet(tmp_path / "corpus" / folder / "novel" / "0000.parquet")
+    dropped = {"id": [HOSTILE], "rule": ["minimum_length"], "value": [7.0], "text": [HOSTILE]}
+    (tmp_path / "corpus" / "dropped" / "novel").mkdir(parents=True)
+    pl.DataFrame(dropped).write_parquet(tmp_path / "corpus" / "dropped" / "novel" / "0000.parquet")
+    record = {"id": HOSTILE, "source": HOSTILE, "category": HOSTILE}
+    spans = [{"text": HOSTILE, "trained": trained} for trained in (False, True)]
+    skipped = {"reason": HOSTILE, "messages": [{"role": "user", "content": HOSTILE}]}
+    (tmp_path / "sft_data" / "train.jsonl").write_text(json.dumps(record | {"spans": spans}) + "\n")
+    (tmp_path / "sft_data" / "skipped.jsonl").write_text(json.dumps(record | skipped) + "\n")
     (tmp_path / "summary.tsv").write_text("\n".join(lines) + "\n")
     (tmp_path / "benchmarks" / "clean" / "novel").mkdir(parents=True)
     (tmp_path / "benchmarks" / "pretrain.tsv").write_text(BENCHMARK + "212.5\t0:03:32\t2900.5\n")
@@ -102,14 +119,19 @@ def run_files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_report(files: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def write_report(files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, name: str = "first") -> str:
+    """The page; `without` names options that are left out, as for a run that lacks these stages."""
     settings = {"base_model": {"uri": f"models/{HOSTILE}"}, "evaluation": {"prompts": [HOSTILE]}}
-    arguments = ["--settings", json.dumps(settings)]
-    arguments += ["--evaluations", *(str(files / f"{model}.json") for model in ("finetuned", "base", "pretrained"))]
-    for stage in report.STAGES:
-        arguments += [f"--{stage.replace('_', '-')}", str(files / stage / "manifest.json")]
-    for flag, name in (("scores", "scores.tsv"), ("parts", "parts.tsv"), ("summary", "summary.tsv")):
-        arguments += [f"--{flag}", str(files / name)]
+    options: dict[str, list[str]] = {
+        "scores": [str(files / "scores.tsv")],
+        "parts": [str(files / "parts.tsv")],
+        "summary": [str(files / "summary.tsv")],
+        "evaluations": [str(files / f"{model}.json") for model in ("finetuned", "base", "pretrained")],
+    }
+    options |= {stage: [str(files / stage / "manifest.json")] for stage in report.STAGES}
+    arguments = ["--settings", json.dumps(settings), "--name", name]
+    for option, values in options.items():
+        arguments += [f"--{option.replace('_', '-')}", *([] if option in without else values)]
     arguments += ["--benchmarks", str(files / "benchmarks"), "--output", str(files / "report.html")]
     monkeypatch.setattr(sys, "argv", ["report.py", *arguments])
     report.main()
@@ -117,91 +139,157 @@ def write_report(files: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 class Reader(HTMLParser):
+    """What a browser makes of a page: elements, attributes, text, scripts."""
+
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.open: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.text = ""
+        self.scripts: list[str] = []
+        self.data: list[str] = []
+        self.styles = ""
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
+        if tag == "script":
+            (self.data if ("type", "application/json") in attrs else self.scripts).append("")
+            self.into = self.data if attrs else self.scripts
         if tag != "meta":
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open and self.open[-1] == "script":
+            self.into[-1] += data
+        elif self.open and self.open[-1] == "style":
+            self.styles += data
+        else:
+            self.text += data
 
 
 def test_hostile_text_is_shown_and_does_nothing(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = Reader(write_report(run_files, monkeypatch))
-    assert not {"script", "img", "link", "iframe"} & set(page.tags)
+    page = Reader(write_report(run_files, monkeypatch, name=HOSTILE))
+    assert not {"img", "link", "iframe", "object"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert page.open == []
-    # answer, two prompts (heading, settings), address twice, licences twice, category, source
-    assert page.text.count(HOSTILE) >= 8
+    assert len(page.scripts) == 2  # the chart library and what draws with it
+    assert not any(HOSTILE in script for script in page.scripts)
+    # Name, answer, prompt, address three times, two licences, category, source, samples and what is said of them.
+    assert page.text.count(HOSTILE) >= 25
+
+
+def test_charts_get_their_data_as_data(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    charts = [json.loads(data) for data in Reader(write_report(run_files, monkeypatch)).data]
+    assert len(charts) == 2
+    for chart in charts:
+        assert chart["x"] == [10]
+        assert [(line["label"], line["y"]) for line in chart["lines"]] == [("training", [3.5]), ("validation", [3.6])]
+
+
+def test_the_data_of_a_chart_cannot_end_its_script() -> None:
+    chart = Chart(HOSTILE, HOSTILE, HOSTILE, [Line(HOSTILE, [1], [2.0])])
+    macros = {"macros": "macros.html.jinja", "chart": chart, "summary": chart_summary(chart)}
+    page = Reader(
+        templates._environment(True)
+        .from_string("{% from macros import chart as draw %}{{ draw(chart, summary) }}")
+        .render(macros)
+    )
+    assert page.open == []
+    assert json.loads(page.data[0])["lines"][0]["label"] == HOSTILE
+    assert page.scripts == []
 
 
 def test_the_page_needs_nothing_else(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Reader(write_report(run_files, monkeypatch))
-    linked = [value or "" for name, value in page.attributes if name in {"src", "href", "xlink:href"}]
+    linked = [value or "" for name, value in page.attributes if name in {"src", "href", "xlink:href", "action"}]
+    assert linked
     assert all(value.startswith("#") for value in linked)
-    assert "@import" not in page.text
-    assert not re.search(r"url\((?!#)", page.text)
+    assert "@import" not in page.styles
+    assert "url(" not in page.styles
 
 
-def test_the_same_run_gives_the_same_bytes(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert write_report(run_files, monkeypatch) == write_report(run_files, monkeypatch)
+def test_every_link_in_the_page_has_its_target(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Reader(write_report(run_files, monkeypatch))
+    targets = {f"#{value}" for name, value in page.attributes if name == "id"}
+    assert {value for name, value in page.attributes if name == "href"} <= targets
 
 
 def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Reader(write_report(run_files, monkeypatch))
     for expected in (
+        "run first",
+        f"commit {code_version()}",
         "−20.0 %",  # held-out text against the base
         "7.200",
+        "bits per character ↓ lower is better",
         "刘备、关羽、张飞",
         "1,234,567 parameters",
         "500 new tokens",
         "0.538",
         "曹操|曰",
         "318 to train on, 47 held out; read in pretraining, too",
-        "−2,468 characters",
+        "−2,468",  # what minimum_length dropped of both sources
+        f"{100 / (len(HOSTILE) + 2):.1f} % of its characters removed",
+        "measured 7",
+        "3.6 min",  # all jobs
         "3.5 min",
-        "2,900 MB",
+        "2,900",
     ):
-        assert expected in page.text, expected
-    assert page.tags.count("svg") == 2 + 3 * 4  # two curves; a funnel of four slices for each source and for both
+        assert expected in " ".join(page.text.split()), expected
+    marked = page.tags
+    assert (marked.count("del"), marked.count("mark")) == (1, 2)  # a space; the word in the legend and the answer
+
+
+def test_the_same_run_gives_the_same_page_but_for_its_date(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (
+        re.sub(r"report written \d{4}-\d\d-\d\d \d\d:\d\d UTC", "", write_report(run_files, monkeypatch)) for _ in "12"
+    )
+    assert one == other
+    assert "report written" not in one
+
+
+@pytest.mark.parametrize(
+    ("without", "headings"),
+    [
+        (("scores", "parts", "evaluations"), {"Scores", "Sample answers"}),
+        (("pretrain",), set()),
+        (("pretrain", "sft"), {"Training"}),
+        (("corpus", "summary", "tokenizer"), {"Corpus", "Tokenizer"}),
+        (("sft", "sft_data"), {"Instructions"}),
+    ],
+)
+def test_a_run_may_lack_stages(
+    run_files: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[str, ...], headings: set[str]
+) -> None:
+    whole, part = (headings_of(write_report(run_files, monkeypatch, *options)) for options in ((), without))
+    assert part == [heading for heading in whole if heading not in headings]
+    assert headings < set(whole)
+
+
+def headings_of(page: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_settings_that_differ_stand_beside_their_defaults(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = " ".join(write_report(run_files, monkeypatch).split())
+    changed = page[page.index("Those that differ") : page.index("All settings")]
+    assert re.findall(r"<tr><td><code>([^<]*)</code>", changed) == ["base_model.uri", "evaluation.prompts"]
 
 
 def test_benchmarks_may_be_missing(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (run_files / "benchmarks").rglob("*.tsv"):
         path.unlink()
-    assert "Time and memory" not in write_report(run_files, monkeypatch)
+    assert "Time and memory" not in headings_of(write_report(run_files, monkeypatch))
 
 
 def test_jobs_of_a_rule_are_taken_together(run_files: Path) -> None:
     rows = read_benchmarks(run_files / "benchmarks").set_index("rule")
     assert list(rows.index) == ["pretrain", "clean"]
     assert rows.loc["clean", ["seconds", "jobs", "megabytes"]].tolist() == pytest.approx([1.9, 2, 80])
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (212.5, "3.5 min"), (7200, "2.0 h")])
-def test_durations_read_well(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (float("nan"), "–"), (1234, "1,234"), (0.53661, "0.537"), ("bf16", "bf16")]
-)
-def test_figures_read_well(value: object, text: str) -> None:
-    assert figure_text(value) == text

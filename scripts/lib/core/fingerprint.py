@@ -1,21 +1,47 @@
-"""Fingerprint of what a program does: its syntax tree and that of every local module it imports.
+"""Fingerprint of what a program does: its syntax tree and that of every local module it imports, and its templates.
 
-Comments, formatting and documentation strings are left out, so that only a change of behaviour re-runs a rule.
+Comments, formatting and documentation strings are left out, so that only a change of behaviour re-runs a rule. The
+templates of a program are the files of templates/ that its modules name in a string, and those that these name in turn.
 """
 
 import ast
 import hashlib
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 
 def code_fingerprint(program: Path) -> str:
-    """Hex digest over `program` and the modules below its folder that it imports, directly or not."""
+    """Hex digest over `program`, the modules below its folder that it imports, directly or not, and its templates."""
     root = program.parent
+    modules = _with_imports(program, root)
     digest = hashlib.sha256()
-    for path in sorted(_with_imports(program, root)):
+    for path in sorted(modules):
         digest.update(f"{path.relative_to(root).as_posix()}\0{_behaviour(path)}\0".encode())
+    for path in sorted(_templates(modules, root.parent / "templates")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _templates(modules: Iterable[Path], directory: Path) -> set[Path]:
+    """Files in `directory` that the modules name, and those that these include or extend."""
+    found: set[Path] = set()
+    waiting = {name for module in modules for name in _texts(module)}
+    while waiting:
+        path = directory / waiting.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            waiting.update(re.findall(r'"([\w.-]+)"', path.read_text(encoding="utf-8")))
+    return found
+
+
+@cache
+def _texts(path: Path) -> set[str]:
+    """Strings in a module that may be the name of a file."""
+    nodes = ast.walk(_tree(path))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if re.fullmatch(r"[\w-]+(\.[\w-]+)+", text)}
 
 
 def _with_imports(program: Path, root: Path) -> set[Path]:

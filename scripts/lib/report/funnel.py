@@ -1,11 +1,11 @@
 """The corpus as a funnel: what each rule took from a source, and what was left."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.report.html import Html, bar, details, element, join, table
+from lib.report.tables import NOTHING, Bar, Cell, Column, RichText, Table, number_text, share_text, text_column
 
 LABELS = {
     "read": "as fetched",
@@ -23,19 +23,21 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One rule: characters before and after it, documents after it, and what it did, in words."""
+    """One rule: characters before and after it, and what it did to how many documents."""
 
     rule: str
     before: int
     after: int
     documents: int
-    effect: str
-    kind: str = "lost"
-    """What became of the difference: lost, or held (out)."""
+    """After it."""
+    dropped: int = 0
+    changed: int = 0
+    added: int = 0
+    held_out: int = 0
 
     @property
     def is_idle(self) -> bool:
-        return not self.effect
+        return not (self.dropped or self.changed or self.added or self.held_out)
 
 
 def stages(summary: pd.DataFrame) -> list[Stage]:
@@ -45,84 +47,76 @@ def stages(summary: pd.DataFrame) -> list[Stage]:
     for rule, row in rows.items():
         if rule == "validation":
             train = rows["train"]
-            split = dict(train)
-            split["documents_held_out"] = row["documents_out"]
-            split["characters_in"] = train["characters_out"] + row["characters_out"]
-            found.append(_stage("held_out", split, "held"))
+            before = train["characters_out"] + row["characters_out"]
+            held_out = row["documents_out"]
+            found.append(Stage("held_out", before, train["characters_out"], train["documents_out"], held_out=held_out))
         elif rule != "train":
-            found.append(_stage(rule, row))
+            done = {what: int(row.get(f"documents_{what}", 0)) for what in ("dropped", "changed", "added")}
+            found.append(Stage(rule, row["characters_in"], row["characters_out"], row["documents_out"], **done))
     return found
 
 
-def _stage(rule: str, row: Mapping[str, int], kind: str = "lost") -> Stage:
-    return Stage(rule, row["characters_in"], row["characters_out"], row["documents_out"], effect_text(row), kind)
-
-
-def effect_text(row: Mapping[str, int]) -> str:
-    """What a rule did, in words; "" when it did nothing."""
-    words = {"documents_dropped": "dropped", "documents_changed": "changed", "documents_added": "added"}
-    words["documents_held_out"] = "held out"
-    parts = [f"{row[key]:,} {word}" for key, word in words.items() if row.get(key)]
-    characters = row["characters_out"] - row["characters_in"]
-    if parts and characters:
-        parts.append(f"{characters:+,} characters".replace("-", "−"))
-    return ", ".join(parts)
-
-
-def funnel(summary: pd.DataFrame) -> Html:
-    """A row for each rule that did something: its name, a slice of the funnel, what is left. The others are named."""
-    found = stages(summary)
-    shown = [stage for stage in found if not stage.is_idle or stage.rule == "read"]
-    idle = [label(stage.rule) for stage in found if stage.is_idle and stage.rule != "read"]
+def funnel(summary: pd.DataFrame, label: str) -> Table:
+    """A row for each rule that did something: to how many documents, and what it left."""
+    shown = [stage for stage in stages(summary) if not stage.is_idle or stage.rule == "read"]
     widest = max((max(stage.before, stage.after) for stage in shown), default=0) or 1
-    cells = [cell for stage in shown for cell in _row(stage, widest)]
-    header = [element("span", text, class_="head") for text in ("", "", "characters left", "documents left")]
-    return join(
-        [
-            element("div", element("div", *header, *cells, class_="funnel"), class_="scroll"),
-            details(f"{len(idle)} rules changed nothing", element("p", ", ".join(idle), class_="note")) if idle else "",
-        ]
-    )
+    columns = [
+        text_column("rule, in order"),
+        Column("dropped", "documents"),
+        Column("changed", "documents"),
+        Column("change", "characters"),
+        Column("left", "characters"),
+        Column("left", "documents"),
+        text_column("of all characters"),
+    ]
+    return Table(label, columns, [_row(stage, widest) for stage in shown])
 
 
-def overview(summary: pd.DataFrame) -> Html:
+def idle_rules(summary: pd.DataFrame) -> list[str]:
+    """Names, for people, of the rules that changed nothing."""
+    return [rule_label(stage.rule) for stage in stages(summary) if stage.is_idle and stage.rule != "read"]
+
+
+def overview(summary: pd.DataFrame, licenses: Mapping[str, str]) -> Table:
     """What was read and what was kept of each source, to train on and to hold out."""
-    rows = []
+    rows: list[Sequence[Cell]] = []
     for source, part in summary.groupby("source", sort=False):
         by_rule = part.set_index("rule")  # the last of which lets through what is trained on
-        read, kept = (
-            {unit: int(by_rule.loc[rules, f"{unit}_out"].sum()) for unit in ("documents", "characters")}
-            for rules in (["read"], ["validation", by_rule.index[-1]])
+        read, train, held_out = (
+            {unit: int(by_rule[f"{unit}_out"][rule]) for unit in ("documents", "characters")}
+            for rule in ("read", by_rule.index[-1], "validation")
         )
-        share = kept["characters"] / max(read["characters"], 1)
-        figures = (read["documents"], kept["documents"], read["characters"], kept["characters"])
-        rows.append([str(source), *(f"{number:,}" for number in figures), percent_text(share), bar(share)])
-    return table(["source", "documents", "kept", "characters", "kept", "", ""], rows)
+        share = (train["characters"] + held_out["characters"]) / max(read["characters"], 1)
+        figures = [part[unit] for unit in ("documents", "characters") for part in (read, train, held_out)]
+        name = RichText(str(source), note=licenses.get(str(source)) or "licence not stated")
+        rows.append([name, *map(number_text, figures), share_text(share)])
+    columns = [
+        text_column("source"),
+        *(Column(title, unit) for unit in ("documents", "characters") for title in ("read", "to train on", "held out")),
+        Column("kept", "of characters"),
+    ]
+    return Table("What was read and kept of each source", columns, rows)
 
 
-def label(rule: str) -> str:
+def rule_label(rule: str) -> str:
     return LABELS.get(rule, rule.removeprefix("custom:").replace("_", " "))
 
 
-def percent_text(share: float) -> str:
-    """A share as a percentage that is 100 % only for all."""
-    return "100 %" if share == 1 else f"{min(100 * share, 99.9):.1f} %"
+def _row(stage: Stage, widest: int) -> Sequence[Cell]:
+    change = stage.after - stage.before
+    kept, lost = stage.after / widest, max(-change, 0) / widest
+    dropped = RichText(number_text(stage.held_out), note="held out") if stage.held_out else _count(stage.dropped)
+    changed = RichText(number_text(stage.added), note="added") if stage.added else _count(stage.changed)
+    return [
+        rule_label(stage.rule),
+        dropped,
+        changed,
+        f"{change:+,}".replace("-", "−") if change else NOTHING,
+        RichText(number_text(stage.after), note=share_text(kept)),
+        number_text(stage.documents),
+        Bar(kept, lost),
+    ]
 
 
-def _row(stage: Stage, widest: int) -> Iterator[Html]:
-    yield element("span", label(stage.rule), element("small", stage.effect), class_="rule")
-    yield _slice(stage.before / widest, stage.after / widest, stage.kind)
-    yield element("span", f"{stage.after:,}", element("small", percent_text(stage.after / widest)), class_="figure")
-    yield element("span", f"{stage.documents:,}", class_="figure")
-
-
-def _slice(before: float, after: float, kind: str) -> Html:
-    """A slice that is `before` wide at its top and `after` at its bottom, of a width of 1, and what falls off it."""
-    top, bottom = 50 * before, 50 * after
-    shapes = [("kept", [(50 - top, 0), (50 + top, 0), (50 + bottom, 10), (50 - bottom, 10)])]
-    if bottom < top:
-        shapes += [(kind, [(50 + side * top, 0), (50 + side * bottom, 10), (50 + side * top, 10)]) for side in (-1, 1)]
-    polygons = (
-        element("polygon", points=" ".join(f"{x:.3f},{y}" for x, y in points), class_=name) for name, points in shapes
-    )
-    return element("svg", *polygons, **{"viewBox": "0 0 100 10", "preserveAspectRatio": "none", "aria-hidden": "true"})
+def _count(number: int) -> str:
+    return number_text(number) if number else NOTHING

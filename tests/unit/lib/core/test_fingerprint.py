@@ -12,6 +12,8 @@ PROGRAM = '"""Doc."""\n\nfrom lib.used import LIMIT\n\n\ndef main() -> int:\n   
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
+    tmp_path = tmp_path / "scripts"
+    tmp_path.mkdir()
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "__init__.py").touch()
     (tmp_path / "lib" / "used.py").write_text("from lib import deep\n\nLIMIT = deep.BASE + 1\n")
@@ -22,7 +24,7 @@ def program(tmp_path: Path) -> Path:
 
 
 def fresh(program: Path) -> str:
-    for cached in (fingerprint._imports, fingerprint._tree, fingerprint._behaviour):
+    for cached in (fingerprint._imports, fingerprint._tree, fingerprint._texts, fingerprint._behaviour):
         cached.cache_clear()
     return code_fingerprint(program)
 
@@ -63,3 +65,22 @@ def test_relative_imports_are_followed(program: Path, line: str) -> None:
     before = fresh(program)
     (program.parent / "lib" / "deep.py").write_text("BASE = 2\n")
     assert fresh(program) != before
+
+
+@pytest.fixture
+def with_templates(program: Path) -> Path:
+    (program.parent / "lib" / "used.py").write_text('PAGE = "page.html.jinja"\n')
+    templates = program.parent.parent / "templates"
+    templates.mkdir()
+    (templates / "page.html.jinja").write_text('{% include "style.css" %}')
+    (templates / "style.css").write_text("a {}")
+    (templates / "other.css").write_text("b {}")
+    return templates
+
+
+@pytest.mark.parametrize(("name", "is_used"), [("page.html.jinja", True), ("style.css", True), ("other.css", False)])
+def test_templates_count_that_are_named(program: Path, with_templates: Path, name: str, is_used: bool) -> None:
+    before = fresh(program)
+    path = with_templates / name
+    path.write_text(f"{path.read_text()} ")
+    assert (fresh(program) != before) == is_used

@@ -1,0 +1,48 @@
+"""Time and memory of a run's jobs."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lib.report.tables import NOTHING, Bar, Cell, Column, Table, duration_text, number_text, text_column
+
+
+def read_benchmarks(directory: Path) -> pd.DataFrame:
+    """Seconds, jobs and peak memory (MB) of each rule, from Snakemake's benchmark files; longest first."""
+    jobs = [
+        pd.read_csv(path, sep="\t").assign(rule=path.relative_to(directory).with_suffix("").parts[0])
+        for path in sorted(directory.rglob("*.tsv"))
+    ]
+    if not jobs:
+        return pd.DataFrame({"rule": [], "seconds": [], "jobs": [], "megabytes": []})
+    frame = pd.concat(jobs, ignore_index=True)
+    frame = frame[frame["rule"] != "report"]  # this page itself: there on a second run only
+    for column in ("s", "max_rss"):  # "-" where a job was too short to be measured
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    grouped = frame.groupby("rule").agg(seconds=("s", "sum"), jobs=("rule", "size"), megabytes=("max_rss", "max"))
+    return grouped.reset_index().sort_values(["seconds", "rule"], ascending=[False, True], ignore_index=True)
+
+
+def resources_table(benchmarks: pd.DataFrame) -> Table | None:
+    """Time and memory of each rule; None when nothing was measured."""
+    if benchmarks.empty:
+        return None
+    longest = benchmarks["seconds"].max() or 1.0
+    columns = [
+        text_column("rule"),
+        Column("jobs"),
+        Column("time", "all jobs added up"),
+        text_column(""),
+        Column("peak memory", "MB, of one job"),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            str(row["rule"]),
+            number_text(row["jobs"]),
+            duration_text(row["seconds"]),
+            Bar(row["seconds"] / longest),
+            NOTHING if pd.isna(row["megabytes"]) else f"{row['megabytes']:,.0f}",
+        ]
+        for _, row in benchmarks.iterrows()
+    ]
+    return Table("Time and memory", columns, rows)

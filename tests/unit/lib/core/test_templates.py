@@ -1,0 +1,51 @@
+"""Values of templates never become markup."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from lib.core.templates import DIRECTORY, Markdown, markdown_code, markdown_table, markdown_text, render
+
+HOSTILE = st.text(alphabet="<>&\"'`*_[]()!|#\\~-+=1. ab春{}%:/", max_size=40)
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def shown(text: str) -> str:
+    """Text of the inline elements of a line of Markdown, which must be nothing but text."""
+    tokens = MARKDOWN.parse(text)
+    assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close"}
+    inline = [child for token in tokens for child in token.children or []]
+    assert {child.type for child in inline} <= {"text", "text_special"}
+    return "".join(child.content for child in inline)
+
+
+@given(HOSTILE)
+def test_markdown_shows_just_the_characters(text: str) -> None:
+    assert shown(markdown_text(text)) == " ".join(text.split())
+
+
+@given(HOSTILE.filter(str.strip))
+def test_code_shows_just_the_characters(text: str) -> None:
+    (cell,) = MARKDOWN.parse(markdown_table(["head"], [[markdown_code(text)]]))[-5].children or []
+    assert cell.type == "code_inline"
+    assert cell.content == " ".join(text.split())
+
+
+def test_a_table_has_its_cells() -> None:
+    table = markdown_table(["a", "b"], [["x|y", Markdown("**z**")], [1, ""]])
+    assert table == "| a | b |\n| --- | --- |\n| x\\|y | **z** |\n| 1 |  |"
+
+
+def test_words_keep_their_underscores() -> None:
+    assert markdown_text("near_duplicate_of _this_") == "near_duplicate_of \\_this\\_"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DIRECTORY.glob("*.jinja")))
+def test_every_template_says_how_it_escapes(name: str) -> None:
+    assert name.endswith((".html.jinja", ".md.jinja"))
+
+
+def test_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(Exception, match="is undefined"):
+        render("page.html.jinja")
