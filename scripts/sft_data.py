@@ -12,7 +12,7 @@ With packing, a row of train.arrow holds several examples, and position_ids star
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow.compute as pc
 
 from lib.chat.templates import set_template
-from lib.core.errors import UserError, about, run
+from lib.core.errors import UserError, run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, new_file, scratch_directory
 from lib.corpus.split.sampling import copies
@@ -38,7 +38,16 @@ from lib.tokens.bin_packing import fill_bins
 from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
 
 SPLITS = ("train", "validation")
-REASONS = ("too_long", "shortened", "exact_duplicate", "near_duplicate", "control_token", "weight")
+REASONS = (
+    "too_long",
+    "shortened",
+    "exact_duplicate",
+    "near_duplicate",
+    "control_token",
+    "template",
+    "untrained",
+    "weight",
+)
 
 
 def main() -> None:
@@ -110,7 +119,7 @@ def write_examples(
     number = 0
     with ExampleFiles(directory) as files:
         for one in sets:
-            for place_in_set, (place, conversation) in enumerate(one.conversations()):
+            for place_in_set, (_, conversation) in enumerate(one.conversations()):
                 record = {"id": f"{one.name}:{place_in_set:08d}", "source": one.name, "category": conversation.category}
                 if number in originals:
                     names[number] = str(record["id"])
@@ -118,20 +127,19 @@ def write_examples(
                     rule, original = repeated[number]
                     files.skip(record, conversation, rule, f"{rule.replace('_', ' ')} of {names[original]}")
                 else:
-                    with about(place):
-                        fitted = make(conversation)
+                    fitted = make(conversation)
                     if fitted.left_out:
                         files.skip(record, conversation, *fitted.left_out)
-                    if not fitted.example:
+                    if not fitted.examples:
                         pass
                     elif held_out(conversation.prompt, settings.validation_fraction, seed):
-                        files.add("validation", record, fitted.example)
+                        files.add("validation", record, fitted.examples)
                     else:
                         hashes = pl.Series([conversation_hash(conversation)])
                         times = int(copies(hashes, one.weight, seed)[0])
-                        for _ in range(times):
-                            files.add("train", record, fitted.example)
-                        if not times:
+                        if times:
+                            files.add("train", record, fitted.examples * times)
+                        else:
                             files.skip(record, conversation, "weight", f"not drawn at weight {one.weight:g}")
                 number += 1
     return files.counts
@@ -141,7 +149,8 @@ class ExampleFiles:
     """The files that examples go into, and how many went where."""
 
     def __init__(self, directory: Path) -> None:
-        self.counts = Counter(dict.fromkeys((*SPLITS, *(f"skipped_{reason}" for reason in REASONS)), 0))
+        names = (*SPLITS, *(f"{split}_records" for split in SPLITS), *(f"skipped_{reason}" for reason in REASONS))
+        self.counts = Counter(dict.fromkeys(names, 0))
         self._open = ExitStack()
         self._readable = {
             name: self._open.enter_context((directory / f"{name}.jsonl").open("w", encoding="utf-8"))
@@ -154,17 +163,19 @@ class ExampleFiles:
             ),
         }
 
-    def add(self, split: str, record: Mapping[str, str], example: Example) -> None:
-        """One more row of a split."""
-        self.counts[split] += 1
-        self.counts[f"{split}_tokens"] += len(example.input_ids)
-        self.counts[f"{split}_trained_tokens"] += sum(label != IGNORED_LABEL for label in example.labels)
-        row: dict[str, Any] = {"input_ids": example.input_ids, "labels": example.labels}
-        if split == "validation":
-            row["source"] = record["source"]
-        self._tokens[split].add(**row)
-        spans = [{"text": span.text, "trained": span.is_trained} for span in example.spans]
-        self._write(split, {**record, "spans": spans})
+    def add(self, split: str, record: Mapping[str, str], examples: Iterable[Example]) -> None:
+        """One more record of a split, with a row for each of its examples."""
+        self.counts[f"{split}_records"] += 1
+        for example in examples:
+            self.counts[split] += 1
+            self.counts[f"{split}_tokens"] += len(example.input_ids)
+            self.counts[f"{split}_trained_tokens"] += sum(label != IGNORED_LABEL for label in example.labels)
+            row: dict[str, Any] = {"input_ids": example.input_ids, "labels": example.labels}
+            if split == "validation":
+                row["source"] = record["source"]
+            self._tokens[split].add(**row)
+            spans = [{"text": span.text, "trained": span.is_trained} for span in example.spans]
+            self._write(split, {**record, "spans": spans})
 
     def skip(self, record: Mapping[str, str], conversation: Conversation, reason: str, explanation: str) -> None:
         """A record that is left out, or that lost some of its turns."""

@@ -12,7 +12,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from lib.chat.spans import conversation_spans
+from lib.chat.spans import trained_spans, well_rendered
 from lib.core.errors import UserError
 from lib.models.loading import load_model, load_tokenizer
 from tiny_model import TEXT, make_tiny_model
@@ -51,7 +51,7 @@ def results(tmp_path: Path) -> Path:
                 {"role": "user", "content": f"题{number}"},
                 {"role": "assistant", "content": "答\u2028" * (number + 1)},
             ]
-            spans = [{"text": span.text} for span in conversation_spans(tokenizer, messages)]
+            spans = [{"text": span.text} for span in trained_spans(well_rendered(tokenizer, messages, (), [1]), [1])]
             record = {"id": str(number), "source": "demo", "category": category, "spans": spans}
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     (tmp_path / "control.txt").write_text(TEXT[0] + "\n" + TEXT[1])

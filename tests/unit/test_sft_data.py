@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import sft_data as program
+from chat_templates import QWEN3
+from sft_data import SPLITS
 
 from lib.chat.spans import encode_spans
 from lib.core.errors import UserError
@@ -203,7 +205,38 @@ def test_a_broken_record_names_its_line(make: Make) -> None:
         make({}, demo=[*RECORDS, {"instruction": "a"}])
 
 
-def test_a_conversation_that_the_template_refuses_names_its_line(make: Make) -> None:
+def test_a_conversation_that_the_template_refuses_is_set_aside(make: Make) -> None:
     talk = [{"from": role, "value": "x"} for role in ("human", "function_call", "observation", "gpt")]
-    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: the chat template cannot render .* tool turns"):
-        make({"template": "article"}, demo=[*RECORDS, {"conversations": talk}])
+    data = make({"template": "article"}, demo=[*RECORDS, {"conversations": talk}])
+    (skipped,) = lines(data / "skipped.jsonl")
+    assert skipped["id"] == "demo:00000040"
+    assert "the chat template cannot render" in skipped["reason"]
+    assert "tool turns" in skipped["reason"]
+    assert read_json(data / "manifest.json")["counts"]["skipped_template"] == 1
+
+
+def test_a_record_may_be_several_examples(make: Make, tmp_path: Path) -> None:
+    """Qwen3's template writes earlier answers without their thoughts: each answer is an example of its own."""
+    (tmp_path / "tokenizer" / "chat_template.jinja").write_text(QWEN3)
+    talks = [
+        [
+            {"role": "user", "content": f"问题{number}"},
+            {"role": "assistant", "content": f"<think>\n想{number}\n</think>\n\n答{number}"},
+            {"role": "user", "content": "还有呢？"},
+            {"role": "assistant", "content": f"{number}号", "weight": number % 2},
+        ]
+        for number in range(40)
+    ]
+    data = make({"validation_fraction": 0.3}, {"demo": 1.5}, demo=[{"messages": talk} for talk in talks])
+    counts = read_json(data / "manifest.json")["counts"]
+    taken = {split: Counter(record["id"] for record in lines(data / f"{split}.jsonl")) for split in SPLITS}
+    assert not taken["train"].keys() & taken["validation"].keys()
+    assert len(taken["train"]) + len(taken["validation"]) == 40
+    for split in SPLITS:
+        assert counts[f"{split}_records"] == len(taken[split])
+        assert counts[split] == taken[split].total()
+    assert taken["validation"] == {name: 1 + int(name[-1]) % 2 for name in taken["validation"]}
+    assert {number / (1 + int(name[-1]) % 2) for name, number in taken["train"].items()} == {1.0, 2.0}
+    for split in SPLITS:
+        for record in lines(data / f"{split}.jsonl"):
+            assert [span["trained"] for span in record["spans"]] == [False, True]

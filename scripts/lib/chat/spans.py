@@ -1,22 +1,17 @@
 """Chat text in spans: what the assistant says and what stands around it, cut and encoded alike everywhere.
 
-Where the assistant speaks is found by rendering the conversation turn by turn and comparing, which works with any
-template that leaves earlier turns as they are. Spans are encoded one by one, in training as in answering, so that no
-token reaches across a border: a model is asked exactly what it was taught to answer.
+Spans are encoded one by one, in training as in answering, so that no token reaches across a border: a model is asked
+exactly what it was taught to answer.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import encode_marked_chat, mark_control_tokens
 
-from lib.core.errors import UserError
-
-Message = Mapping[str, Any]
+from lib.chat.rendering import THOUGHT_TAGS, Message, Rendering, RenderingError, Tools, forms
 
 
 @dataclass(frozen=True)
@@ -28,45 +23,48 @@ class Span:
     """Whether the assistant says it; the token that ends its turn is included."""
 
 
-class HistoryError(UserError):
-    """The template renders earlier turns differently once the conversation goes on."""
+def well_rendered(
+    tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], tools: Tools, places: Sequence[int]
+) -> Rendering:
+    """The rendering of a conversation, in the first of its forms that the chat template writes out wholly.
 
-
-def conversation_spans(
-    tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
-) -> list[Span]:
-    """The spans of a conversation that ends with the assistant; every turn of the assistant is a trained one.
-
-    What the template writes after the last end token is left off. Raises UserError when the template refuses or loses
-    something, or does not end answers with the tokenizer's end token; HistoryError when answers cannot be told apart.
+    `places` are those of the answers that matter. Raises RenderingError, as with the last form, when there is none.
     """
-    rendered, spans = _answered(tokenizer, messages, tools)
-    for number, message in enumerate(messages, 1):
-        names = [call["function"]["name"] for call in message.get("tool_calls", ())]
-        for text in (message["content"].strip(), *names):
-            if text not in rendered:
-                raise UserError(f"the chat template leaves out what turn {number} ({message['role']}) says")
-    if tools and rendered == _render(tokenizer, messages, ()):
-        raise UserError("the chat template leaves out the tools; use one that knows them, or take them out")
-    return spans
+    failure = RenderingError("an empty conversation")
+    for form in forms(messages):
+        rendering = Rendering(tokenizer, form, tools)
+        try:
+            for place in places:
+                rendering.check(place)
+        except RenderingError as error:
+            failure = error
+        else:
+            return rendering
+    raise failure
 
 
-def prompt_ids(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> list[int]:
+def trained_spans(rendering: Rendering, places: Sequence[int]) -> list[Span]:
+    """The spans of a conversation up to the last answer of `places`; those answers are trained.
+
+    Raises RenderingError where there are several and the template does not keep earlier turns as they are.
+    """
+    *before, last = places
+    if before and not rendering.keeps_history(last):
+        raise RenderingError("the chat template renders earlier turns differently once the conversation goes on")
+    answers = [place for place, message in enumerate(rendering.messages[:last]) if message["role"] == "assistant"]
+    parts = rendering.parts_before(last)
+    trained = [answer in before for answer in answers] if len(parts) > 1 else []
+    spans = [Span(text, number % 2 == 1 and trained[number // 2]) for number, text in enumerate(parts)]
+    return [*spans, Span(rendering.answer(last), True)]
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], tools: Tools = ()) -> list[int]:
     """Token ids of a conversation up to where the assistant's next turn begins.
 
     Control tokens that someone typed into a message count as plain text.
     """
     marked = mark_control_tokens(list(messages), _pattern(control_tokens(tokenizer)))
-    last = max((place for place, message in enumerate(messages) if message["role"] == "assistant"), default=-1)
-    prompt = _render(tokenizer, marked, (), to_answer=True)
-    try:
-        spans = _answered(tokenizer, marked[: last + 1], ())[1] if last >= 0 else []
-        before = "".join(span.text for span in spans)
-        if not prompt.startswith(before):
-            raise HistoryError("")
-        texts = [*(span.text for span in spans), prompt[len(before) :]]
-    except HistoryError:  # such a template was not trained with turn by turn either
-        texts = [prompt]
+    texts = Rendering(tokenizer, marked, tools).parts_before(len(marked))
     return [token for ids in encode_spans(tokenizer, texts) for token in ids]
 
 
@@ -83,54 +81,15 @@ def encode_spans(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> li
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """The special tokens, which only the template may write."""
-    return [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    """The special tokens, which only the template may write; the tags of thoughts may stand in an answer, too."""
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return [token for token in special if token not in THOUGHT_TAGS]
 
 
 def find_control_token(tokens: Sequence[str], text: str) -> str | None:
     """The first of the control tokens `tokens` that stands in `text`."""
     found = _pattern(tokens).search(text)
     return found[0] if found else None
-
-
-def _answered(
-    tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
-) -> tuple[str, list[Span]]:
-    """A conversation that ends with the assistant as a whole and in spans."""
-    spans: list[Span] = []
-    before = answered = ""
-    for place, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        prompt = _render(tokenizer, messages[:place], tools, to_answer=True)
-        answered = _render(tokenizer, messages[: place + 1], tools)
-        if not prompt.startswith(before) or not answered.startswith(prompt):
-            raise HistoryError(
-                f"the chat template renders what stands before turn {place + 1} differently once the conversation "
-                "goes on, so that answers cannot be told apart; set sft.template to another one"
-            )
-        answer, end, _ = answered[len(prompt) :].rpartition(str(tokenizer.eos_token))
-        if not end:
-            raise UserError(f"the chat template does not end turn {place + 1} with the end token {tokenizer.eos_token}")
-        spans += [Span(prompt[len(before) :], False), Span(answer + end, True)]
-        before = prompt + answer + end
-    return answered, spans
-
-
-def _render(
-    tokenizer: PreTrainedTokenizerFast,
-    messages: Sequence[Message],
-    tools: Sequence[Mapping[str, Any]],
-    to_answer: bool = False,
-) -> str:
-    try:
-        return str(
-            tokenizer.apply_chat_template(
-                list(messages), tools=list(tools) or None, tokenize=False, add_generation_prompt=to_answer
-            )
-        )
-    except (TemplateError, TypeError, ValueError) as error:
-        raise UserError(f"the chat template cannot render this conversation: {error}") from None
 
 
 def _behind(tokenizer: PreTrainedTokenizerFast, line_break: list[int], text: str) -> list[int]:

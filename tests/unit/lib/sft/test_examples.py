@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_templates import FAMILIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from lib.chat.spans import prompt_ids
+from lib.chat.spans import encode_spans, prompt_ids
 from lib.chat.templates import NAMES, input_joint, set_template
 from lib.settings.sft import InstructionSettings
 from lib.sft.conversations import Conversation, parse
@@ -88,32 +89,95 @@ def test_trained_parts_are_as_a_person_has_checked(template: str) -> None:
     assert found == (GOLDEN / f"{template}.txt").read_text(encoding="utf-8")
 
 
+THOUGHTFUL = {
+    "thoughts": {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "1+1?"},
+            {"role": "assistant", "content": "2", "reasoning_content": "想想"},
+            {"role": "user", "content": "2+2?"},
+            {"role": "assistant", "content": "<think>\n再想\n</think>\n\n4"},
+        ]
+    },
+    "tools": {
+        "messages": [
+            {"role": "user", "content": "北京天气"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"function": {"name": "get_weather", "arguments": '{"city": "北京"}'}}],
+            },
+            {"role": "tool", "content": "晴"},
+            {"role": "assistant", "content": "北京晴。"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}],
+    },
+}
+
+
+def family(name: str) -> PreTrainedTokenizerFast:
+    tokenizer = make_tiny_tokenizer()
+    tokenizer.chat_template = FAMILIES[name]
+    set_template(tokenizer, "base")
+    return tokenizer
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_templates_of_model_families_are_trained_as_a_person_has_checked(name: str) -> None:
+    tokenizer = family(name)
+    maker = ExampleMaker(tokenizer, InstructionSettings())
+    found = ""
+    for title, record in {**RECORDS, **THOUGHTFUL}.items():
+        made = maker(parse(record))
+        found += f"===== {title}\n"
+        found += "".join(f"{marked(tokenizer, example)}\n" for example in made.examples) or f"{made.left_out}\n"
+    assert found == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
 texts = st.text(st.sampled_from("话说天下大势，。：\n ab<|>"), min_size=1, max_size=12).filter(str.strip)
 conversations = st.lists(st.tuples(texts, texts), min_size=1, max_size=4)
 
 
+thoughts = st.none() | texts
+
+
 @settings(deadline=None)
-@given(st.sampled_from(NAMES), conversations, st.none() | texts)
+@given(st.sampled_from([*NAMES, *FAMILIES]), st.lists(st.tuples(texts, thoughts, texts), min_size=1, max_size=4))
 def test_the_model_is_asked_exactly_what_it_was_taught(
-    template: str, pairs: list[tuple[str, str]], system: str | None
+    template: str, exchanges: list[tuple[str, str | None, str]]
 ) -> None:
     tokenizer = TOKENIZERS[template]
-    turns = [Turn(role, text) for pair in pairs for role, text in zip(("user", "assistant"), pair, strict=True)]
-    conversation = Conversation(tuple([Turn("system", system), *turns] if system else turns))
-    example = ExampleMaker(tokenizer, InstructionSettings(template=template))(conversation).example
-    assert example
-    learned = [label for label in example.labels if label != IGNORED_LABEL]
-    assert [label for label in learned if label == tokenizer.eos_token_id] == [tokenizer.eos_token_id] * len(pairs)
-    assert tokenizer.decode(learned) == "".join(answer + tokenizer.eos_token for _, answer in pairs)
+    turns: list[Turn] = []
+    for question, thought, answer in exchanges:
+        opened = "" if thought is None else f"<think>\n{thought}\n</think>\n\n"
+        turns += [Turn("user", question), Turn("assistant", opened + answer)]
+    conversation = Conversation(tuple(turns))
+    settings = InstructionSettings(template=template if template in NAMES else "base")
+    examples = ExampleMaker(tokenizer, settings)(conversation).examples
+    assert len(examples) in (1, len(exchanges))
     messages = conversation.messages(input_joint(template))
-    for place, message in enumerate(messages):
-        if message["role"] == "assistant":
-            asked = prompt_ids(tokenizer, messages[:place])
+    answered = []
+    for number, example in enumerate(examples):
+        places = [place for place, span in enumerate(example.spans) if span.is_trained]
+        for place in places:
+            turn = 2 * (number if len(examples) > 1 else place // 2) + 1
+            answered.append(turn)
+            prompt = "".join(span.text for span in example.spans[:place])
+            assert prompt == tokenizer.apply_chat_template(messages[:turn], tokenize=False, add_generation_prompt=True)
+            asked = prompt_ids(tokenizer, messages[:turn])
             assert example.input_ids[: len(asked)] == asked
             assert example.labels[len(asked) - 1] == IGNORED_LABEL != example.labels[len(asked)]
+            if template != "deepseek_r1":  # it leaves thoughts out of what it renders
+                whole = tokenizer.apply_chat_template(messages[: turn + 1], tokenize=False)
+                assert whole.rstrip() == (prompt + example.spans[place].text).rstrip()
+        spoken = encode_spans(tokenizer, [span.text for span in example.spans])
+        learned = [token for place in places for token in spoken[place]]
+        assert [label for label in example.labels if label != IGNORED_LABEL] == learned
+        assert learned.count(tokenizer.eos_token_id) == len(places)
+    assert answered == list(range(1, len(turns), 2))
 
 
-TOKENIZERS = {template: tokenizer_with(template) for template in NAMES}
+TOKENIZERS = {template: tokenizer_with(template) for template in NAMES} | {name: family(name) for name in FAMILIES}
 
 
 def long_conversation(questions: int) -> dict[str, Any]:
