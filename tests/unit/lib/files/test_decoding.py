@@ -96,6 +96,58 @@ def test_a_character_that_the_end_cuts_off_is_counted() -> None:
     assert (text, encoding, undecodable) == (CHINESE[:-1] + "\ufffd", "utf-8", 2)
 
 
+JAPANESE = "祖母の家の庭には古い柿の木があって、秋になると子どもたちが集まってきた。"
+KOREAN = "할머니 댁 마당에는 오래된 감나무가 있어서 가을이 되면 아이들이 모여들었다."
+RUSSIAN = "Во дворе бабушкиного дома росла старая хурма, и осенью там собирались дети."
+POLISH = "Na podwórzu domu babci rosła stara śliwa, a jesienią zbierały się pod nią dzieci z całej ulicy."
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc_jp"),
+        (KOREAN, "cp949"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8-r"),
+        (POLISH, "cp1250"),
+    ],
+)
+def test_other_languages_in_their_old_encodings(text: str, encoding: str) -> None:
+    assert decode((text * 3).encode(encoding))[::2] == (text * 3, 0)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<html><head><title>桥</title><meta charset='{}'></head>",
+        '<html><meta http-equiv="Content-Type" content="text/html; charset={}">',
+        '<?xml version="1.0" encoding="{}"?>',
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset={}\\n"\n',
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "encoding", "text"),
+    [("Shift_JIS", "cp932", "祖母の家①"), ("gb2312", "gb18030", "朱镕基"), ("EUC-KR", "cp949", "똠방각하")],
+)
+def test_what_a_file_declares_counts(head: str, name: str, encoding: str, text: str) -> None:
+    whole = head.format(name) + "\n" + text
+    data = whole.encode(encoding, "ignore")
+    assert decode(data)[:2] == (data.decode(encoding), encoding)
+    assert decode(data, size=64)[0] == data.decode(encoding)  # the declaration stands in a block of ASCII alone
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-7", "rot13", "nonsense", "cp932"])
+def test_a_declaration_that_cannot_be_true_does_not_count(name: str) -> None:
+    text = f"<meta charset={name}>{CHINESE}"
+    assert decode(text.encode())[:2] == (text, "utf-8")
+
+
+def test_an_encoding_that_is_given_is_not_guessed() -> None:
+    decoder = Decoder("cp1252")
+    assert decoder.decode("café".encode("cp1252")) + decoder.finish() == "café"
+
+
 def test_latin_1_is_not_taken_for_chinese() -> None:
     assert decode(b"caf\xe9 au lait, d\xe9j\xe0 vu")[1:] == ("utf-8", 3)
 
