@@ -167,8 +167,10 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
     import torch
 
     from lib.base_model.weight_files import write_weights
+    from lib.models.loading import agree_on_padding
 
     model, tokenizer = base.model, base.tokenizer
+    agree_on_padding(model, tokenizer)
     model.config.architectures = [type(model).__name__]
     model.config.dtype = getattr(torch, settings.dtype)
     model.config.save_pretrained(directory)

@@ -25,7 +25,14 @@ from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.extended_model.rows import is_tied
 from lib.models.compute import pick_device, pick_precision
-from lib.models.loading import check_sizes, document_separator, load_model, load_tokenizer, quiet_libraries
+from lib.models.loading import (
+    agree_on_padding,
+    check_sizes,
+    document_separator,
+    load_model,
+    load_tokenizer,
+    quiet_libraries,
+)
 from lib.settings.base import from_json
 from lib.settings.tokenizer import InitializationSettings
 from lib.tokenizer.continued_bpe import constituents
@@ -58,6 +65,7 @@ def main() -> None:
     text = chain(texts(args.corpus, "train"), examples(args.sft_data.parent) if args.sft_data else ())
     extend_model(model, new_tokens, extended, document_separator(tokenizer), text, settings, precision, args.seed)
     check_sizes(model, tokenizer)
+    agree_on_padding(model, tokenizer)
     with new_directory(args.output.parent) as directory:
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)

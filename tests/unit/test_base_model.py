@@ -111,6 +111,17 @@ def test_missing_generation_ids_are_filled_in(source: Path, tmp_path: Path, monk
     assert generation["temperature"] == 0.6
 
 
+@pytest.mark.parametrize(("named", "expected"), [("<|endoftext|>", 0), (None, None)])
+def test_the_configuration_pads_as_the_tokenizer_does(
+    named: str | None, expected: int | None, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(source / "config.json", pad_token_id=7)
+    edit(source / "tokenizer_config.json", pad_token=named)
+    directory, _ = convert(source, tmp_path, monkeypatch)
+    assert json.loads((directory / "config.json").read_text())["pad_token_id"] == expected
+    assert AutoTokenizer.from_pretrained(directory).pad_token_id == expected
+
+
 def test_more_rows_than_tokens_is_padding(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = AutoModelForCausalLM.from_pretrained(source)
     model.resize_token_embeddings(448, mean_resizing=False)

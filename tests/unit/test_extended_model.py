@@ -69,6 +69,16 @@ def test_fitted_rows_predict_text_better_than_means(inputs: Path, monkeypatch: p
     assert manifest["counts"]["rows_after"] == size + NEW_TOKENS
 
 
+def test_a_padding_token_that_the_base_lacked_is_in_the_configuration(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = inputs / "tokenizer" / "tokenizer_config.json"
+    write_json(config, read_json(config) | {"pad_token": "<|im_start|>"})
+    directory = execute(inputs, monkeypatch, initialization="mean")
+    for name in ("config.json", "generation_config.json"):
+        assert read_json(directory / name)["pad_token_id"] == 1
+
+
 def test_rows_are_fitted_on_instructions_too(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More of what the instructions say is expected when they were read; they come in spans."""
     without = execute(inputs, monkeypatch, "without", fit_steps=8)

@@ -1,35 +1,28 @@
 """GGUF files (llama.cpp's format) as Hugging Face models and tokenizers.
 
-transformers unpacks the weights. What it leaves out is done here: a check of the whole file before anything is
-built, and the pre-tokenizer that `tokenizer.ggml.pre` names.
+transformers unpacks the weights, once the whole file has been checked; the tokenizer is read from the file's fields.
 """
 
 import io
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from gguf import GGUFReader
-from tokenizers import decoders, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     GgufConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 
+from lib.base_model.gguf_tokenizer import SAMPLES, read_tokenizer, says_how_text_is_cut
 from lib.core.errors import UserError
 
 MAGIC = b"GGUF"
-# Names that llama.cpp (src/llama-vocab.cpp) gives to: numerals one by one, then GPT-2's pattern.
-SINGLE_DIGITS = {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"}
-# Names for GPT-2's pattern alone, which is what transformers builds when it knows nothing better.
-PLAIN = {"", "default", "gpt-2", "mpt", "olmo", "jais", "trillion", "phi-2", "gigachat", "exaone4", "granite-docling"}
-SAMPLE_TEXT = "In 1522, the ship came home.\n\n  It's 37 °C;  第一回：宴桃園豪傑三結義 🙂"
 
 
 @dataclass(frozen=True)
@@ -55,14 +48,13 @@ def load_gguf(path: Path, dtype: torch.dtype) -> GgufModel:
 
     Raises UserError when the file is not GGUF, is cut off, or holds a kind of model that cannot be loaded.
     """
-    metadata = read_metadata(path)
+    fields = read_fields(path)
     where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name, "trust_remote_code": False}
     try:
         with redirect_stderr(io.StringIO()):  # transformers' GGUF reader has no other way to be rid of its progress bar
             model, loading = AutoModelForCausalLM.from_pretrained(
                 **where, dtype=dtype, quantization_config=GgufConfig(dequantize=True), output_loading_info=True
             )
-            tokenizer = AutoTokenizer.from_pretrained(**where)
     except Exception as error:  # whatever transformers makes of a model that it does not know
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: transformers cannot load this GGUF model: {reason}") from None
@@ -74,20 +66,23 @@ def load_gguf(path: Path, dtype: torch.dtype) -> GgufModel:
     model.config.__dict__.pop("quantization_config", None)
     model.generation_config = GenerationConfig()
 
+    of_tokenizer = {
+        key.removeprefix("tokenizer."): value for key, value in fields.items() if key.startswith("tokenizer.")
+    }
+    tokenizer = read_tokenizer(of_tokenizer, model.config.max_position_embeddings, str(path))
+    for key in ("bos_token_id", "eos_token_id"):
+        setattr(model.config, key, getattr(tokenizer, key))
     warnings: list[str] = []
-    if metadata.get("tokenizer.ggml.model") == "gpt2":
-        pre = str(metadata.get("tokenizer.ggml.pre", ""))
-        if not set_pre_tokenizer(tokenizer, pre):
-            warnings.append(f"{path.name} names an unknown pre-tokenizer, {pre!r}; text is split by GPT-2's pattern")
-    tokenizer = _plain_tokenizer(tokenizer, model.config.max_position_embeddings)
-    if tokenizer.decode(tokenizer.encode(SAMPLE_TEXT, add_special_tokens=False)) != SAMPLE_TEXT:
+    if not says_how_text_is_cut(of_tokenizer):
+        warnings.append(f"{path.name} does not say how text is cut into words; it is cut as llama.cpp does then")
+    if any(tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) != text for text in SAMPLES):
         warnings.append(f"the tokenizer of {path.name} does not give every text back as it was")
-    license_name = metadata.get("general.license")
+    license_name = fields.get("general.license")
     return GgufModel(model, tokenizer, str(license_name) if license_name else None, warnings)
 
 
-def read_metadata(path: Path) -> dict[str, object]:
-    """The single values among a GGUF file's metadata; UserError unless every tensor lies within the file."""
+def read_fields(path: Path) -> dict[str, Any]:
+    """A GGUF file's metadata; UserError unless every tensor lies within the file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         magic = file.read(len(MAGIC))
@@ -97,7 +92,7 @@ def read_metadata(path: Path) -> dict[str, object]:
         reader = GGUFReader(path)
         end = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in reader.tensors), default=0)
         names = {tensor.name for tensor in reader.tensors}
-        metadata = {key: field.contents() for key, field in reader.fields.items() if len(field.data) == 1}
+        fields = {key: field.contents() for key, field in reader.fields.items()}
     except Exception as error:  # on a torn file the reader fails wherever it happens to be
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: the GGUF file is cut off or damaged ({size:,} bytes: {reason})") from None
@@ -111,32 +106,4 @@ def read_metadata(path: Path) -> dict[str, object]:
             f"{path}: this GGUF scales its rotary positions with a table (Llama 3.1 and later), which transformers "
             "does not read; use the model's safetensors directory instead"
         )
-    return metadata
-
-
-def set_pre_tokenizer(tokenizer: PreTrainedTokenizerFast, pre: str) -> bool:
-    """Split text as llama.cpp does for `tokenizer.ggml.pre`; False when that name is not known here."""
-    backend = tokenizer.backend_tokenizer
-    backend.decoder = decoders.ByteLevel()
-    if pre in SINGLE_DIGITS:
-        backend.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Digits(individual_digits=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-            ]
-        )
-    return pre in SINGLE_DIGITS or pre in PLAIN or pre in GGUF_PRE_TOKENIZER_SPLITS
-
-
-def _plain_tokenizer(tokenizer: PreTrainedTokenizerFast, length: int) -> PreTrainedTokenizerFast:
-    """The same tokenizer without a memory of the file and folder that it was read from."""
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer.backend_tokenizer,
-        bos_token=tokenizer.bos_token,
-        eos_token=tokenizer.eos_token,
-        unk_token=tokenizer.unk_token,
-        pad_token=tokenizer.pad_token,
-        chat_template=tokenizer.chat_template,
-        clean_up_tokenization_spaces=False,
-        model_max_length=length,
-    )
+    return fields

@@ -44,12 +44,7 @@ def read_tokenizer_model(path: Path, length: int) -> PreTrainedTokenizerFast:
     content = path.read_bytes()
     ranks = _ranks(content)
     backend, begin, end, unknown = _from_ranks(ranks) if ranks else _from_sentencepiece(content, path)
-    if begin:
-        backend.post_processor = processors.TemplateProcessing(
-            single=f"{begin} $A",
-            pair=f"{begin} $A {begin} $B",
-            special_tokens=[(begin, backend.token_to_id(begin))],
-        )
+    put_around(backend, begin)
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         bos_token=begin,
@@ -58,6 +53,30 @@ def read_tokenizer_model(path: Path, length: int) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         model_max_length=length,
     )
+
+
+def put_around(backend: Tokenizer, begin: str | None, end: str | None = None) -> None:
+    """Have `backend` put the tokens `begin` and `end`, as far as they are given, around every text."""
+    if not (begin or end):
+        return
+    single, second = (" ".join(part for part in (begin, text, end) if part) for text in ("$A", "$B"))
+    backend.post_processor = processors.TemplateProcessing(
+        single=single,
+        pair=f"{single} {second}",
+        special_tokens=[(name, backend.token_to_id(name)) for name in {begin, end} if name],
+    )
+
+
+def sentencepiece_backend(proto: Any) -> Tokenizer:
+    """A SentencePiece BPE model (a `ModelProto`) as a tokenizer that gives the same ids.
+
+    Each stretch of text between special tokens is read as SentencePiece would read it alone.
+    """
+    vocabulary = {piece.piece: index for index, piece in enumerate(proto.pieces)}
+    backend: Tokenizer = SpmConverter.build_tokenizer_from_spm_proto(proto, vocabulary, legacy=True)
+    control = [piece.piece for piece in proto.pieces if piece.type == CONTROL]
+    backend.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in control])
+    return backend
 
 
 def _from_sentencepiece(content: bytes, path: Path) -> Parts:
@@ -69,15 +88,10 @@ def _from_sentencepiece(content: bytes, path: Path) -> Parts:
     spec = proto.trainer_spec
     if not proto.pieces or spec.model_type != BPE:
         raise UserError(f"{path}: not a SentencePiece model of the BPE kind, which Llama's are")
-    vocabulary = {piece.piece: index for index, piece in enumerate(proto.pieces)}
-    # Each stretch of text between special tokens is read as SentencePiece would read it alone.
-    backend = SpmConverter.build_tokenizer_from_spm_proto(proto, vocabulary, legacy=True)
     begin, end, unknown = [
         proto.pieces[index].piece if index >= 0 else None for index in (spec.bos_id, spec.eos_id, spec.unk_id)
     ]
-    control = [piece.piece for piece in proto.pieces if piece.type == CONTROL]
-    backend.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in control])
-    return backend, begin, end, unknown
+    return sentencepiece_backend(proto), begin, end, unknown
 
 
 def _ranks(content: bytes) -> dict[bytes, int]:

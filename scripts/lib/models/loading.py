@@ -89,6 +89,13 @@ def check_sizes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> N
         )
 
 
+def agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Have the configuration of `model` name the tokenizer's padding token, or none where it has none."""
+    model.config.pad_token_id = tokenizer.pad_token_id
+    if model.generation_config is not None and tokenizer.pad_token_id is not None:
+        model.generation_config.pad_token_id = tokenizer.pad_token_id
+
+
 def document_separator(tokenizer: PreTrainedTokenizerFast) -> int:
     """Id of the token between documents: `<|endoftext|>` where the vocabulary has it, else the end token."""
     vocabulary = tokenizer.get_vocab()
