@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import polars as pl
 
 from lib.core.errors import UserError, run
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
 from lib.corpus.data_card import data_card
+from lib.corpus.duplicates.shared_lines import first_shared_lines
 from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import CorpusSettings
@@ -91,11 +91,10 @@ def main() -> None:
 def read_counts(directory: Path, source: Source, settings: CorpusSettings) -> SourceCounts:
     """The count files of one source."""
     names = [f"{source.name}/{shard_name(number)}.json" for number in range(settings.shards)]
-    lines = pl.read_parquet(directory / "shared_lines" / f"{source.name}.parquet", columns=["text"], n_rows=EXAMPLES)
     return SourceCounts(
         source,
         read_json(directory / "raw" / f"{source.name}.json"),
-        lines["text"].to_list(),
+        first_shared_lines(directory / "shared_lines" / f"{source.name}.parquet", EXAMPLES),
         [read_json(directory / "clean" / name) for name in names],
         [read_json(directory / "split" / name) for name in names],
         [read_json(directory / "decontaminated" / name) for name in names] if settings.decontaminate else [],

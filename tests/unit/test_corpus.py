@@ -184,7 +184,7 @@ def test_counts_and_manifest(run: Run, sources: dict[str, str]) -> None:
     assert content["facts"]["licenses"] == {"books": "CC0-1.0", "news": "CC0-1.0"}
 
     card = (run.directory / "README.md").read_text(encoding="utf-8")
-    for part in ("`books.jsonl`", "CC0-1.0", "minimum_length: 10", "exact_duplicate", "seed: 1"):
+    for part in ("`books.jsonl`", "CC0-1.0", "minimum_length: `10`", "exact_duplicate", "seed: 1"):
         assert part in card
 
 
@@ -297,7 +297,7 @@ def test_a_finished_corpus_has_no_shared_lines_left(run: Run, pages: dict[str, s
 def test_a_source_may_keep_its_shared_lines(run: Run, pages: dict[str, str]) -> None:
     manifest = run(pages, rows={"manual": {"settings": {"strip_shared_lines": False}}})
     assert "".join(text for _, text in texts(manifest, "train")).count(FOOTER) > 10
-    assert "for manual: strip_shared_lines: False" in (run.directory / "README.md").read_text(encoding="utf-8")
+    assert "for manual: strip_shared_lines: `False`" in (run.directory / "README.md").read_text(encoding="utf-8")
 
 
 def test_records_that_cannot_be_read_are_in_the_ledger(run: Run, sources: dict[str, str], tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import jinja2
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "templates"
-_MARKDOWN = re.compile(r"[\\`*<>\[\]|#~]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word is only that
-_LIST_OR_RULE = re.compile(r"\A(?=[-+=]|\d+[.)])")
+_MARKDOWN = re.compile(r"[\\`*<>\[\]|#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word is only that
+_BLOCK = re.compile(r"\A(\d*)(?=[-+.)](?:\s|\Z)|---)")  # what begins a list item or is a rule
 
 
 class Markdown(str):
@@ -32,7 +32,7 @@ def markdown_text(value: object) -> Markdown:
     if isinstance(value, Markdown):
         return value
     line = " ".join(str(value).split())
-    return Markdown(_LIST_OR_RULE.sub(r"\\", _MARKDOWN.sub(_escaped, line)))
+    return Markdown(_BLOCK.sub(r"\1\\", _MARKDOWN.sub(_escaped, line)))
 
 
 def markdown_code(value: object) -> Markdown:

@@ -129,6 +129,11 @@ def with_examples(found: pl.DataFrame, source: str, files: Sequence[Path]) -> pl
     )
 
 
+def first_shared_lines(path: Path, number: int) -> list[str]:
+    """The most frequent lines of a file that holds what `with_examples` gives."""
+    return pl.read_parquet(path, columns=["text"], n_rows=number)["text"].drop_nulls().to_list()
+
+
 def without_shared_lines(texts: pl.Series, shared: pl.Series) -> pl.Series:
     """`texts` without the lines whose keys are in `shared`."""
     return rewritten(partial(_without, shared=shared), texts) if len(shared) else texts

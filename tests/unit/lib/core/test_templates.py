@@ -1,7 +1,7 @@
 """Values of templates never become markup."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -21,6 +21,16 @@ def shown(text: str) -> str:
 
 
 @given(HOSTILE)
+@example("1. a")
+@example("12)")
+@example("0.05")
+@example("- a")
+@example("-5 %")
+@example("----")
+@example("+ a")
+@example("# a")
+@example("> a")
+@example("&amp;")
 def test_markdown_shows_just_the_characters(text: str) -> None:
     assert shown(markdown_text(text)) == " ".join(text.split())
 
