@@ -198,6 +198,7 @@ def manifest(
             **shards,
             "replay": [counts.source.name for counts in sources if counts.source.replay],
             "licenses": {counts.source.name: counts.source.license for counts in sources},
+            "addresses": {counts.source.name: counts.source.uri for counts in sources},
         },
     }
 

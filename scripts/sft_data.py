@@ -71,7 +71,11 @@ def main() -> None:
             repeated = look_for_repeated(sets, settings, directory / "scratch")
             counts = write_examples(sets, repeated, ExampleMaker(tokenizer, settings), settings, args.seed, directory)
         check_splits(counts, settings)
-        facts = {"sets": [row["name"] for row in args.sets], "masked": masked(counts)}
+        facts = {
+            "sets": [row["name"] for row in args.sets],
+            "addresses": {row["name"]: row["uri"] for row in args.sets},
+            "masked": masked(counts),
+        }
         if settings.packing:
             counts["train_rows"] = pack_examples(directory / "train.arrow", settings.max_length, args.seed)
             facts["padding"] = round(1 - counts["train_tokens"] / (counts["train_rows"] * settings.max_length), 4)

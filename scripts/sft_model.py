@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from lib.chat.answers import end_tokens
+from lib.core.code_version import code_version
 from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
@@ -40,8 +41,8 @@ def main() -> None:
     with new_directory(args.output) as directory:
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
-        card = model_card({name: read_json(path) for name, path in lineage.items()}, args.scores)
-        (directory / "README.md").write_text(card, encoding="utf-8")
+        card = model_card({name: read_json(path) for name, path in lineage.items()}, args.scores, code_version())
+        card.save(directory / "README.md")
         write_manifest(
             directory,
             inputs={"model": args.model, "scores": args.scores, **lineage},

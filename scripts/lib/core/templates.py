@@ -14,7 +14,9 @@ from typing import Any
 import jinja2
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "templates"
-_MARKDOWN = re.compile(r"[\\`*<>\[\]|#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word is only that
+_MARKDOWN = re.compile(
+    r"[\\`*<>\[\]|#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])"
+)  # an underscore inside a word is only that
 _BLOCK = re.compile(r"\A(\d*)(?=[-+.)](?:\s|\Z)|---)")  # what begins a list item or is a rule
 
 
@@ -22,7 +24,7 @@ class Markdown(str):
     """Text that is Markdown, not to be escaped."""
 
 
-def render(name: str, **values: Any) -> str:
+def render(name: str, /, **values: Any) -> str:
     """The template `name` with these values; `fragment` files such as style sheets are included as they are."""
     return _environment(name.endswith(".html.jinja")).get_template(name).render(values)
 
