@@ -1,15 +1,22 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
+# run, dry-run, report, chat and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
+CONFIG ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
-EXTENSION := config/config.yaml tests/benchmarks/extension.yaml
+SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG),--configfile $(CONFIG))
+# The run's folder, in $$folder; ends with one line when a settings file cannot be read.
+FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
+EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 
-.PHONY: help run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
+.PHONY: help run dry-run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
+	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, clean"
+	@echo "make dry-run  show what would run"
 	@echo "make report   build results/report.html"
 	@echo "make chat     talk to the finished model"
 	@echo "make test     set up, then run every check and test"
@@ -20,17 +27,20 @@ help:
 	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
 	@echo "make bench-gpu  measure time and memory of training on a GPU, by setting"
 	@echo "make bench-extension  measure quality with and without new tokens at equal time"
-	@echo "make clean    remove results, logs, checkpoints; keep the environment"
+	@echo "make clean    remove results, logs, checkpoints of a run; keep the environment"
 
 run: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/sft_model
-	@$(BIN)/python scripts/summary.py
+	@$(FOLDER) && $(SNAKEMAKE) -- results/sft_model && \
+		$(BIN)/python scripts/summary.py --folder "$$folder" --files $(CONFIG)
+
+dry-run: $(VENV)/.installed
+	@$(FOLDER) && $(SNAKEMAKE) --dry-run -- results/sft_model
 
 report: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/report.html
+	@$(FOLDER) && $(SNAKEMAKE) -- results/report.html
 
 chat: $(VENV)/.installed
-	@$(BIN)/python scripts/chat.py --model results/sft_model
+	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results/sft_model"
 
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check scripts tests
@@ -47,9 +57,9 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format scripts tests
 	$(BIN)/snakefmt Snakefile rules
 
-clean:
-	rm -rf logs benchmarks work .snakemake
-	find results -mindepth 1 -not -name .gitkeep -delete
+clean: $(VENV)/.installed
+	@$(FOLDER) && cd "$$folder" && rm -rf logs benchmarks work .snakemake && \
+		find results -mindepth 1 -not -name .gitkeep -delete
 
 bench-corpus: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/python tests/benchmarks/bench_corpus.py --peer $(PEERS)/bin/python

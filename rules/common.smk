@@ -11,8 +11,11 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from lib.sources.addresses import MODEL_FILES, local_files
 from lib.core.errors import UserError, about
 from lib.core.fingerprint import code_fingerprint
+from lib.core.places import ROOT, as_written, local_path
+from lib.runs.names import run_folder, run_name
 from lib.settings.base import to_json, validate
 from lib.settings.corpus import SourceSettings
+from lib.runs.settings_files import read_settings_file
 from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import read_sheet, replay_shares
 from lib.sources.listing import local_source_files
@@ -30,9 +33,26 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 try:
+    for path in workflow.overwrite_configfiles:
+        read_settings_file(path)  # Snakemake has read it, too, but takes the last of keys that are given twice
     SETTINGS = validate(PipelineSettings, config)
-    CORPUS_SOURCES = read_sheet(Path(SETTINGS.corpus.sources), SourceSettings)
-    INSTRUCTION_SOURCES = read_sheet(Path(SETTINGS.sft.sources))
+    RUN = run_name(SETTINGS.run, workflow.overwrite_configfiles)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+PROJECT = Path.cwd()
+os.environ.pop(ROOT, None)
+# With --directory, the user has chosen another folder, for the demo as for every other run.
+if RUN and workflow.overwrite_workdir is None:
+    workflow.workdir(run_folder(RUN))
+    os.environ[ROOT] = os.path.relpath(PROJECT)
+    # One set of conda environments for all runs.
+    if workflow.deployment_settings.conda_prefix is None:
+        workflow.deployment_settings.conda_prefix = PROJECT / ".snakemake" / "conda"
+
+try:
+    CORPUS_SOURCES = read_sheet(local_path(SETTINGS.corpus.sources), SourceSettings)
+    INSTRUCTION_SOURCES = read_sheet(local_path(SETTINGS.sft.sources))
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
     with about("settings: base_model.uri"):
         BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
@@ -49,7 +69,7 @@ try:
     with about("settings: corpus.benchmarks"):
         BENCHMARK_FILES = [path for pattern in SETTINGS.corpus.benchmarks for path in local_source_files(pattern)]
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(as_written(f"error: {error}"))
 
 # What training asks of SLURM, all nodes together. On each node one task starts the processes; on several, the program
 # starts these tasks by itself, which `mpi` says. Without GPUs a task is what processors are counted by.

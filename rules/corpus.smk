@@ -31,7 +31,7 @@ HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontamin
 # The settings of each source: the general ones, and its own where the sheet has any.
 SOURCE_SETTINGS = {name: SETTINGS.corpus.model_copy(update=row.settings) for name, row in CORPUS_SOURCES.items()}
 CLEANING_FILES = {
-    name: [path for path in (settings.custom_rules, settings.blocked_words) if path]
+    name: [str(local_path(path)) for path in (settings.custom_rules, settings.blocked_words) if path]
     for name, settings in SOURCE_SETTINGS.items()
 }
 

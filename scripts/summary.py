@@ -1,10 +1,12 @@
 """Say what a finished run made, how good it is and what to do next.
 
 Usage:
-    python scripts/summary.py --model results/sft_model --table results/evaluation/scores.tsv
+    python scripts/summary.py
+    python scripts/summary.py --folder runs/my_run --files my_run.yaml
 """
 
 import argparse
+import shlex
 from pathlib import Path
 
 from lib.core.errors import run
@@ -13,13 +15,18 @@ from lib.evaluation.score_table import read_score_table, render
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("results/sft_model"), help="the finished model")
-    parser.add_argument("--table", type=Path, default=Path("results/evaluation/scores.tsv"), help="table of scores")
+    parser.add_argument("--folder", type=Path, default=Path(), help="the run's folder; the demo's when not given")
+    parser.add_argument(
+        "--files", nargs="*", default=[], help="the run's settings files, for the commands to go on with"
+    )
     arguments = parser.parse_args()
+    results: Path = arguments.folder / "results"
+    table = results / "evaluation" / "scores.tsv"
+    config = f" CONFIG={shlex.quote(' '.join(arguments.files))}" if arguments.files else ""
     print(
-        f"\n{render(read_score_table(arguments.table))}\n\n"
-        f"The model is in {arguments.model}; sample answers are in {arguments.table.with_name('answers.md')}.\n"
-        "Next: `make chat` to talk to it, `make report` for the page with curves and figures."
+        f"\n{render(read_score_table(table))}\n\n"
+        f"The model is in {results / 'sft_model'}; sample answers are in {table.with_name('answers.md')}.\n"
+        f"Next: `make chat{config}` to talk to it, `make report{config}` for the page with curves and figures."
     )
 
 

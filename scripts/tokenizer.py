@@ -19,6 +19,7 @@ from tokenizers import AddedToken, Tokenizer
 from lib.core.errors import UserError, run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json, write_json
+from lib.core.places import local_path
 from lib.corpus.storage.reader import text_batches, texts
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
@@ -52,7 +53,7 @@ def main() -> None:
     if settings.new_tokens and settings.leading_marks:
         extended = with_leading_marks(base)
     if settings.words:
-        inputs["words"] = Path(settings.words)
+        inputs["words"] = local_path(settings.words)
         extended = add_words(extended, read_terms(inputs["words"]))
     if settings.words or settings.new_tokens:
         lacking = lacking_in(base, base_directory, settings)

@@ -20,7 +20,17 @@ from tiny_model import make_tiny_model
 
 PROJECT = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv*", ".snakemake", "results", "logs", "benchmarks", "work", "__pycache__", ".*_cache", ".hypothesis"
+    ".git",
+    ".venv*",
+    ".snakemake",
+    "results",
+    "logs",
+    "benchmarks",
+    "work",
+    "runs",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
 )
 TIME_LIMIT = 1_500  # seconds for one call of Snakemake; nothing here comes near
 
@@ -156,7 +166,7 @@ class Workspace:
 
     def configure(self, **sections: Mapping[str, Any]) -> None:
         """Change keys of the settings file; a value of None takes a key out."""
-        path = self.root / "config" / "config.yaml"
+        path = self.root / "config" / "demo.yaml"
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
         for section, values in sections.items():
             changed = settings.get(section, {}) | values
@@ -195,7 +205,7 @@ def make_workspace(root: Path) -> Workspace:
     (data / "control.txt").write_text(control * (1_200_000 // len(control)), encoding="utf-8")
 
     workspace = Workspace(root)
-    (root / "config" / "config.yaml").write_text(yaml.safe_dump(SETTINGS, allow_unicode=True), encoding="utf-8")
+    (root / "config" / "demo.yaml").write_text(yaml.safe_dump(SETTINGS, allow_unicode=True), encoding="utf-8")
     workspace.write_sheet("corpus", stories="data/stories.jsonl", letters="data/letters.jsonl")
     workspace.write_sheet("instructions", questions="data/instructions.jsonl")
     return workspace

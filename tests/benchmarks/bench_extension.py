@@ -29,10 +29,8 @@ matplotlib.use("svg")
 
 import numpy as np
 import torch
-import yaml
 from bench_corpus import processor
 from matplotlib.figure import Figure
-from snakemake.utils import update_config
 from tokenizers import Tokenizer
 
 from lib.core.outputs import read_json
@@ -40,6 +38,9 @@ from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.models.compute import pick_precision
 from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
+from lib.runs.names import run_folder, run_name
+from lib.runs.settings_files import read_settings_file
+from lib.settings.base import merged
 from lib.settings.pipeline import PipelineSettings
 from lib.tokenizer.continued_bpe import constituents
 from lib.training.short_run import blocks, train_briefly
@@ -67,20 +68,19 @@ class Curve:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, nargs="+", required=True, help="settings files; a later one wins")
-    parser.add_argument("--base-model", type=Path, default=PROJECT / "results" / "base_model" / "manifest.json")
-    parser.add_argument("--corpus", type=Path, default=PROJECT / "results" / "corpus" / "manifest.json")
-    parser.add_argument("--sweep", type=Path, default=PROJECT / "results" / "sweep")
     parser.add_argument("--picture", type=Path, default=PROJECT / "docs" / "extension.svg")
     parser.add_argument("--output", type=Path, default=PROJECT / "results" / "benchmarks" / "extension.json")
     args = parser.parse_args()
     quiet_libraries()
     config: dict[str, Any] = {}
     for path in args.config:
-        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")))
+        config = merged(config, read_settings_file(path))
     settings = PipelineSettings.model_validate(config)
+    results = PROJECT / run_folder(run_name(settings.run, args.config)) / "results"
+    base_model, corpus = (results / stage / "manifest.json" for stage in ("base_model", "corpus"))
     sizes = settings.sweep.sizes
-    costs = measure(settings, args.base_model, args.corpus, args.sweep, sizes)
-    curves = [curve(read_json(args.sweep / str(size) / "scores.json"), *costs[size]) for size in sizes]
+    costs = measure(settings, base_model, corpus, results / "sweep", sizes)
+    curves = [curve(read_json(results / "sweep" / str(size) / "scores.json"), *costs[size]) for size in sizes]
     rows = list(compare(curves, costs))
     machine = {"cpu": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
     args.output.parent.mkdir(parents=True, exist_ok=True)

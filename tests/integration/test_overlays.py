@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tiny_families import FAMILIES
 from workspace import GPUS, SETTINGS, Workspace
 
-# What a CPU and tests of seconds ask for, on top of a settings file.
+# What a CPU and tests of seconds ask for, laid over a settings file.
 STEPS = {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1, "compile": False}
 SMALL: dict[str, Any] = {
     "gpu": SETTINGS["gpu"],
@@ -31,9 +31,9 @@ def test_a_settings_file_trains_a_model_of_its_family(name: str, fresh: Workspac
     shutil.rmtree(base)
     FAMILIES[name](base)
     (fresh.root / "small.yaml").write_text(yaml.safe_dump(SMALL | MORE.get(name, {})), encoding="utf-8")
-    fresh.make("--configfile", "config/config.yaml", f"config/{name}.yaml", "small.yaml", "--", "results/sft_model")
+    fresh.make("--configfile", f"config/{name}.yaml", "small.yaml", "--", "results/sft_model")
 
-    results = fresh.root / "results"
+    results = fresh.root / "runs" / "small" / "results"
     overlay = yaml.safe_load((fresh.root / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
     for stage in ("pretrain", "sft"):
         trained = json.loads((results / f"{stage}_lora" / "manifest.json").read_text(encoding="utf-8"))["settings"]

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from lib.settings.base import to_json, validate
+from lib.settings.pipeline import PipelineSettings
 from workspace import PROJECT, Workspace, copy_project
 
 RULES = {
@@ -14,7 +17,7 @@ RULES = {
     for file in sorted((PROJECT / "rules").glob("*.smk"))
     for rule, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", file.read_text(encoding="utf-8"), re.MULTILINE)
 }
-OVERLAYS = sorted(path for path in (PROJECT / "config").glob("*.yaml") if path.name != "config.yaml")
+FILES = sorted(path for path in (PROJECT / "config").glob("*.yaml") if path.name != "demo.yaml")
 
 REUSED = {
     name
@@ -50,19 +53,24 @@ def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: t
     assert names == RULES.keys() | REUSED
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: str(path.stem))
-def test_the_command_in_the_header_of_a_settings_file_plans_its_run(clone: Workspace, overlay: Path) -> None:
-    header = re.findall(r"^#(.*)\n", overlay.read_text(encoding="utf-8").partition("\n\n")[0] + "\n", re.MULTILINE)
+@pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.stem))
+def test_the_command_in_the_header_of_a_settings_file_plans_its_run(clone: Workspace, file: Path) -> None:
+    header = re.findall(r"^#(.*)\n", file.read_text(encoding="utf-8").partition("\n\n")[0] + "\n", re.MULTILINE)
     assert any("GPU memory" in line for line in header)
     assert any("Costs" in line for line in header)
-    command = re.search(r"^   (snakemake .*?)(?<!\\)$", "\n".join(header), re.MULTILINE | re.DOTALL)
+    command = re.search(r"^   ((?:\S+/snakemake|make) .*?)(?<!\\)$", "\n".join(header), re.MULTILINE | re.DOTALL)
     assert command, header
     words = shlex.split(command[1].replace("\\\n", " "))
-    assert f"config/{overlay.name}" in words
-    plan = clone.run(sys.executable, "-m", "snakemake", "-n", *words[1:])
+    options = ["--configfile", words[-1].removeprefix("CONFIG=")] if words[:2] == ["make", "run"] else words[1:]
+    assert f"config/{file.name}" in options
+    plan = clone.run(sys.executable, "-m", "snakemake", "-n", "-p", *options)
     assert plan.status == 0, plan.output
     planned = set(re.findall(r"^rule (\w+):$", plan.output, re.MULTILINE))
     assert {"base_model", "pretrain", "sft", "sft_model"} <= planned
+    settings = validate(PipelineSettings, yaml.safe_load(file.read_text(encoding="utf-8")))
+    for stage in (settings.pretrain, settings.sft):
+        assert f"--settings {shlex.quote(to_json(stage))} " in plan.output
+    assert (clone.root / "runs" / file.stem).is_dir()
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -83,7 +91,7 @@ def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:
 
 def test_every_rule_has_the_program_of_its_name_and_every_rules_file_is_included() -> None:
     programs = {path.stem for path in (PROJECT / "scripts").glob("*.py")}
-    tools = {"chat", "settings_docs", "summary"}
+    tools = {"chat", "run_folder", "settings_docs", "summary"}
     assert programs - tools == RULES.keys()
     assert {Path(file).stem for file in re.findall(r'"rules/(\w+\.smk)"', (PROJECT / "Snakefile").read_text())} == {
         path.stem for path in (PROJECT / "rules").glob("*.smk")

@@ -40,7 +40,7 @@ def test_the_table_compares_the_sizes(swept: Workspace) -> None:
 def test_the_benchmark_of_extension_times_the_sizes_and_draws_them(swept: Workspace) -> None:
     swept.configure(sweep={"sizes": [0, 20]})  # the first one is what the others are compared with
     benchmark = swept.run(
-        sys.executable, "tests/benchmarks/bench_extension.py", "--config", "config/config.yaml", OMP_NUM_THREADS="1"
+        sys.executable, "tests/benchmarks/bench_extension.py", "--config", "config/demo.yaml", OMP_NUM_THREADS="1"
     )
     assert benchmark.status == 0, benchmark.output
     assert "20 new tokens: training step" in benchmark.output

@@ -61,7 +61,7 @@ def test_afterwards_nothing_is_left_to_do_on_this_machine(workspace: Workspace, 
 
 def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Workspace) -> None:
     workspace.make("results/extended_model/manifest.json", "results/pretrain_data/manifest.json")
-    config = workspace.root / "config" / "config.yaml"
+    config = workspace.root / "config" / "demo.yaml"
     config.write_text(config.read_text(encoding="utf-8") + "nodes: 2\n", encoding="utf-8")
     workspace.configure(pretrain={"max_steps": 400, "learning_rate": 0.003, "precision": "fp32"})
     process = subprocess.Popen(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.core.places import as_written
+
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # in the environment of one of several processes: where it says why it failed
 USER_ERROR = "user_error"
 
@@ -34,7 +36,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        _report(f"error: {error}", is_user_error=True)
+        _report(as_written(f"error: {error}"), is_user_error=True)
         sys.exit(1)
     except Exception:
         if ERROR_FILE not in os.environ:

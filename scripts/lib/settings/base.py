@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,6 +30,15 @@ def validate(model: type[Model], values: object, section: str = "", where: str =
         message = _describe(model, dict(details[0]), section)
         more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
         raise UserError(f"{where}: {message}{more}") from None
+
+
+def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with those of `over` in their place, sections key by key, as Snakemake lays settings files together."""
+    result = dict(values)
+    for key, value in over.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
 
 
 def from_json(model: type[Model], text: str) -> Model:

@@ -14,8 +14,13 @@ from lib.settings.sweep import SweepSettings
 from lib.settings.tokenizer import TokenizerSettings
 from lib.settings.training import AdapterSettings
 
+RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+
 
 class PipelineSettings(ProcessSettings):
+    run: str | None = Field(default=None, pattern=rf"^{RUN_NAME}$")
+    """Name of the run, in letters, digits, `-`, `_` and `.`: everything it makes is in `runs/NAME`. When not given, the
+    name of the settings file, or of the last one of several."""
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Seed of every random choice."""
     base_model: BaseModelSettings

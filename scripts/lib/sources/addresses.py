@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
+from lib.core.places import local_path
 from lib.sources.download import Report, download
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -64,12 +65,12 @@ Address = Path | WebAddress | HubAddress | PypiAddress
 
 
 def parse(uri: str) -> Address:
-    """The parts of an address; UserError that says what is wrong with it."""
+    """The parts of an address, a local one as the path where it lies; UserError that says what is wrong with it."""
     if not uri.strip() or any(ord(character) < 32 for character in uri):
         raise UserError(f"{uri!r} is not an address; known forms: {KNOWN_FORMS}")
     scheme = SCHEME.match(uri)
     if scheme is None:
-        return Path(uri)
+        return local_path(uri)
     rest = uri[scheme.end() :]
     match scheme[1].lower():
         case "https" | "http":

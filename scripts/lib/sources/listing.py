@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lib.core.errors import UserError
+from lib.core.places import as_written
 from lib.sources.addresses import fetched, parse
 
 WATCHED_FILES = 1_000
@@ -28,7 +29,7 @@ def listing_fingerprint(files: list[str]) -> str:
     digest = hashlib.sha256()
     for file in files:
         status = os.stat(file)
-        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
+        digest.update(f"{as_written(file)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
 
 
@@ -57,7 +58,7 @@ def _files(path: Path) -> dict[str, str]:
         files = {os.path.relpath(file, path): file for file in _walk(str(path))}
     else:
         matches = glob.glob(str(path), recursive=True)
-        files = {match: match for match in matches if not os.path.isdir(match) and _is_readable_file(match)}
+        files = {as_written(match): match for match in matches if not os.path.isdir(match) and _is_readable_file(match)}
     if not files:
         raise UserError(f"{path} does not exist or holds no files")
     return dict(sorted(files.items()))

@@ -21,6 +21,7 @@ FLOORS = [
     {"sft"},
     {"evaluation"},
     {"report"},
+    {"runs"},
 ]
 PACKAGES = sorted(path.name for path in LIB.iterdir() if path.is_dir() and path.name != "__pycache__")
 

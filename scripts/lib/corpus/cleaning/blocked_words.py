@@ -1,11 +1,11 @@
 """Counting the words of a list in texts."""
 
 from functools import cache
-from pathlib import Path
 
 import polars as pl
 
 from lib.core.errors import UserError
+from lib.core.places import local_path
 
 
 def count_words(texts: pl.Series, path: str) -> pl.Series:
@@ -23,7 +23,7 @@ def count_words(texts: pl.Series, path: str) -> pl.Series:
 def read_words(path: str) -> tuple[str, ...]:
     """The words of a UTF-8 file, one on each line; lines that begin with # are comments."""
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = local_path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"corpus.blocked_words: {path} cannot be read ({error}); it must be UTF-8, a word a line"

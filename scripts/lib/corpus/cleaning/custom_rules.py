@@ -11,17 +11,17 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 from lib.core.errors import UserError
+from lib.core.places import local_path
 
 CustomRule = Callable[[str], str | None]
 
 
 def load_custom_rules(path: str) -> dict[str, CustomRule]:
     """The rules of the file at `path` by name, in its order. UserError when it cannot be run or has none."""
-    file = Path(path)
+    file = local_path(path)
     if not file.is_file():
         raise UserError(f"corpus.custom_rules: {path} does not exist; name a Python file with cleaning functions")
     module = ModuleType("custom_rules")
