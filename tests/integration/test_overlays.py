@@ -15,12 +15,9 @@ from workspace import GPUS, SETTINGS, Workspace
 # What a CPU and tests of seconds ask for, laid over a settings file.
 STEPS = {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1, "compile": False}
 SMALL: dict[str, Any] = {
-    "gpu": SETTINGS["gpu"],
-    "base_model": {"uri": "data/model"},
-    "corpus": {"shards": 2},
-    "tokenizer": {"new_tokens": 30},
-    "pretrain": STEPS | {"block_size": 64},
-    "sft": STEPS | {"max_length": 128},
+    **{section: SETTINGS[section] for section in ("gpu", "base_model", "corpus", "tokenizer", "evaluation")},
+    "pretrain": STEPS | {"block_size": 64, "validation_blocks": 4},
+    "sft": STEPS | {"max_length": 128, "validation_fraction": 0.25},
 }
 MORE: dict[str, dict[str, Any]] = {} if GPUS else {"llama3-8b-slurm": {"processes": 2}}
 
