@@ -22,8 +22,12 @@ include: "rules/report.smk"
 
 
 rule all:
+    """Everything: the finished model and the report."""
     default_target: True
     input:
         "results/sft_model",
         "results/report.html",
     localrule: True
+
+
+name_logs(workflow.rules)

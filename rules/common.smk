@@ -1,26 +1,23 @@
 """Settings, sheets and code fingerprints: the only Python beside the rules."""
 
 import gc
-import json
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from lib.sources.addresses import MODEL_FILES, local_files
 from lib.core.errors import UserError, about
-from lib.core.fingerprint import code_fingerprint
 from lib.core.places import ROOT, as_written, local_path
 from lib.runs.names import run_folder, run_name
+from lib.runs.settings_files import read_settings_file
 from lib.settings.base import to_json, validate
 from lib.settings.corpus import SourceSettings
-from lib.runs.settings_files import read_settings_file
 from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import read_sheet, replay_shares
+from lib.sources.addresses import MODEL_FILES, local_files
 from lib.sources.listing import local_source_files
-
-SCRIPTS = Path(workflow.basedir) / "scripts"
+from lib.workflow.rules import doubling, json_rows, name_logs, program
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.
 gc.set_threshold(1_000_000)
@@ -31,6 +28,9 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 # A thread that waits for another spins only briefly. With 50,000 spins, fewer than by default, a training step takes
 # seven times as long when one other process is busy on two cores, instead of 2.4 times.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
+# A job's libraries take as many threads as its rule asks for. Snakemake tells most of them, not these two.
+shell.prefix("set -euo pipefail; export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS; ")
 
 try:
     for path in workflow.overwrite_configfiles:
@@ -71,39 +71,20 @@ try:
 except UserError as error:
     sys.exit(as_written(f"error: {error}"))
 
-# What training asks of SLURM, all nodes together. On each node one task starts the processes; on several, the program
-# starts these tasks by itself, which `mpi` says. Without GPUs a task is what processors are counted by.
-TRAINING_NODES = {"gpu": SETTINGS.gpu * SETTINGS.nodes, "nodes": SETTINGS.nodes}
-if SETTINGS.nodes > 1:
-    TRAINING_NODES |= {"mpi": "srun", "tasks": SETTINGS.nodes, "tasks_per_gpu": 0}
-else:
-    TRAINING_NODES |= {"tasks": 0 if SETTINGS.gpu else 1}
-
 SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 
+# Scoring and short fits run as one process.
+ONE_GPU = min(SETTINGS.gpu, 1)
 
-def code(program):
-    """Fingerprint of what a program does, so that a change of behaviour (and nothing else) re-runs its rule."""
-    return code_fingerprint(SCRIPTS / f"{program}.py")
-
-
-def sources_up_to(name):
-    """A source of text and those above it in the sheet, which are preferred to it."""
-    names = list(CORPUS_SOURCES)
-    return names[: names.index(name) + 1]
-
-
-def instruction_rows(sources, *columns):
-    """Rows of the sheet of instructions as a program takes them, without the columns that it does not use."""
-    rows = [{column: getattr(row, column) for column in ("name", "uri", "sha256", *columns)} for row in sources]
-    return json.dumps(rows, ensure_ascii=False)
-
-
-def minutes(base):
-    """Wall time that doubles with every attempt."""
-    return lambda wildcards, attempt: base * 2 ** (attempt - 1)
-
-
-def megabytes(base):
-    """Memory that doubles with every attempt."""
-    return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+# What training asks of SLURM, all nodes together. On each node one task starts the processes; on several, the program
+# starts these tasks by itself, which `mpi` says. Without GPUs a task is what processors are counted by.
+TRAINING = {
+    "gpu": SETTINGS.gpu * SETTINGS.nodes,
+    "nodes": SETTINGS.nodes,
+    "mem_mb": doubling(8000 * SETTINGS.processes_per_node),
+    "runtime": doubling(720),
+}
+if SETTINGS.nodes > 1:
+    TRAINING |= {"mpi": "srun", "tasks": SETTINGS.nodes, "tasks_per_gpu": 0}
+else:
+    TRAINING |= {"tasks": 0 if SETTINGS.gpu else 1}

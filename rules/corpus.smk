@@ -25,6 +25,12 @@ from lib.settings.corpus import (
 from lib.settings.sheets import NAME_PATTERN
 from lib.sources.listing import WATCHED_FILES, listing_fingerprint
 
+# Columns of a source's row that change nothing in what is read from it.
+NOT_READ = {"license": "", "weight": 1, "max_characters": None, "replay": 0, "settings": {}}
+
+# A source of more files than this is watched by a fingerprint of their list, which is quicker.
+WATCHED = {name: files for name, files in CORPUS_FILES.items() if len(files) <= WATCHED_FILES}
+
 # Instructions that training text is checked against, if it is checked.
 HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontaminate_instructions else []
 
@@ -35,6 +41,9 @@ CLEANING_FILES = {
     for name, settings in SOURCE_SETTINGS.items()
 }
 
+# A source and those above it in the sheet, which are preferred to it.
+UP_TO = {name: list(CORPUS_SOURCES)[:count] for count, name in enumerate(CORPUS_SOURCES, start=1)}
+
 
 wildcard_constraints:
     source=NAME_PATTERN.pattern,
@@ -42,52 +51,34 @@ wildcard_constraints:
 
 
 rule fetch:
+    """Read one source, whatever its format, and deal its documents into shards."""
     input:
-        files=lambda wildcards: (
-            CORPUS_FILES[wildcards.source] if len(CORPUS_FILES[wildcards.source]) <= WATCHED_FILES else []
-        ),
+        files=lambda wildcards: WATCHED.get(wildcards.source, []),
     output:
         expand("results/corpus/raw/{{source}}/{shard}.parquet", shard=SHARDS),
         "results/corpus/files/{source}.parquet",
         "results/corpus/quarantine/{source}.parquet",
         counts="results/corpus/raw/{source}.json",
-    log:
-        "logs/fetch/{source}.log",
-    benchmark:
-        "benchmarks/fetch/{source}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(2000),
-        runtime=minutes(120),
+        runtime=doubling(120),
     params:
+        **program("fetch"),
         settings=to_json(SETTINGS.corpus, ReadingSettings),
-        # The whole row except what changes nothing here.
-        source=lambda wildcards: json.dumps(
-            asdict(
-                replace(
-                    CORPUS_SOURCES[wildcards.source], license="", weight=1, max_characters=None, replay=0, settings={}
-                )
-            )
-        ),
+        source=lambda wildcards: json.dumps(asdict(replace(CORPUS_SOURCES[wildcards.source], **NOT_READ))),
         listing=lambda wildcards: (
-            listing_fingerprint(CORPUS_FILES[wildcards.source])
-            if len(CORPUS_FILES[wildcards.source]) > WATCHED_FILES
-            else ""
+            "" if wildcards.source in WATCHED else listing_fingerprint(CORPUS_FILES[wildcards.source])
         ),
         shards=len(SHARDS),
-        # Outside the outputs, which Snakemake deletes before each attempt: an interrupted download goes on from here.
-        downloads="work/downloads",
-        program=SCRIPTS / "fetch.py",
-        code=code("fetch"),
     shell:
         "python {params.program:q} --settings {params.settings:q} --source {params.source:q} --shards {params.shards}"
-        " --downloads {params.downloads:q} --output {output.counts:q} 2>&1 | tee -i {log:q}"
+        " --downloads work/downloads --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
 rule clean:
+    """Clean one shard: normalize characters, remove markup and boilerplate, drop poor documents."""
     input:
         "results/corpus/raw/{source}/{shard}.parquet",
         # Read by way of the settings, where they are named.
@@ -98,90 +89,68 @@ rule clean:
         "results/corpus/signatures/{source}/{shard}.parquet",
         "results/corpus/lines/{source}/{shard}.parquet",
         counts="results/corpus/clean/{source}/{shard}.json",
-    log:
-        "logs/clean/{source}/{shard}.log",
-    benchmark:
-        "benchmarks/clean/{source}/{shard}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(2000),
-        runtime=minutes(60),
     params:
+        **program("clean"),
         settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], CleaningSettings),
         signatures=to_json(SETTINGS.corpus, SignatureSettings),
-        program=SCRIPTS / "clean.py",
-        code=code("clean"),
     shell:
-        "POLARS_MAX_THREADS={threads} RAYON_NUM_THREADS={threads} python {params.program:q}"
-        " --settings {params.settings:q} --signatures {params.signatures:q}"
-        " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
-        " --output {output.counts:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --signatures {params.signatures:q}"
+        " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus --output {output.counts:q}"
+        " 2>&1 | tee -i {log:q}"
 
 
 rule deduplicate:
+    """List a source's documents that are exact or near-duplicates, within it or of sources above it in the sheet."""
     input:
         lambda wildcards: expand(
-            "results/corpus/signatures/{source}/{shard}.parquet", source=sources_up_to(wildcards.source), shard=SHARDS
+            "results/corpus/signatures/{source}/{shard}.parquet", source=UP_TO[wildcards.source], shard=SHARDS
         ),
     output:
         "results/corpus/duplicates/{source}.parquet",
-    log:
-        "logs/deduplicate/{source}.log",
-    benchmark:
-        "benchmarks/deduplicate/{source}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(8000),
-        runtime=minutes(120),
+        mem_mb=doubling(8000),
+        runtime=doubling(120),
     params:
+        **program("deduplicate"),
         settings=to_json(SETTINGS.corpus, DeduplicationSettings),
-        sources=lambda wildcards: sources_up_to(wildcards.source),
+        sources=lambda wildcards: UP_TO[wildcards.source],
         shards=len(SHARDS),
-        program=SCRIPTS / "deduplicate.py",
-        code=code("deduplicate"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --sources {params.sources:q} --shards {params.shards}"
+        "python {params.program:q} --settings {params.settings:q} --sources {params.sources:q} --shards {params.shards}"
         " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule shared_lines:
+    """List the lines that many documents of a source have in common, such as navigation."""
     input:
         expand("results/corpus/{step}/{{source}}/{shard}.parquet", step=["clean", "lines"], shard=SHARDS),
         "results/corpus/duplicates/{source}.parquet",
     output:
         "results/corpus/shared_lines/{source}.parquet",
-    log:
-        "logs/shared_lines/{source}.log",
-    benchmark:
-        "benchmarks/shared_lines/{source}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(2000),
-        runtime=minutes(60),
     params:
+        **program("shared_lines"),
         settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], SharedLineSettings),
         shards=len(SHARDS),
-        program=SCRIPTS / "shared_lines.py",
-        code=code("shared_lines"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --source {wildcards.source:q} --shards {params.shards}"
-        " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --source {wildcards.source:q}"
+        " --shards {params.shards} --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule mix:
+    """Turn a source's weight and maximum size into how often each of its documents is trained on."""
     input:
-        # Without a cap there is nothing to count.
+        # Without a maximum there is nothing to count.
         lambda wildcards: (
             [
                 *expand("results/corpus/signatures/{source}/{shard}.parquet", source=wildcards.source, shard=SHARDS),
@@ -192,36 +161,29 @@ rule mix:
         ),
     output:
         "results/corpus/mix/{source}.json",
-    log:
-        "logs/mix/{source}.log",
-    benchmark:
-        "benchmarks/mix/{source}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
     params:
+        **program("mix"),
         settings=to_json(SETTINGS.corpus, SplitSettings),
         seed=SETTINGS.seed,
         shards=len(SHARDS),
         weight=lambda wildcards: CORPUS_SOURCES[wildcards.source].weight,
-        cap=lambda wildcards: (
+        maximum=lambda wildcards: (
             ["--max-characters", CORPUS_SOURCES[wildcards.source].max_characters]
             if CORPUS_SOURCES[wildcards.source].max_characters
             else []
         ),
-        program=SCRIPTS / "mix.py",
-        code=code("mix"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
-        " --source {wildcards.source:q} --shards {params.shards} --weight {params.weight} {params.cap}"
-        " --directory results/corpus --output {output:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --source {wildcards.source:q}"
+        " --shards {params.shards} --weight {params.weight} {params.maximum} --directory results/corpus"
+        " --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule split:
+    """Take duplicates and shared lines out of one shard, and hold some of its documents out for validation."""
     input:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/duplicates/{source}.parquet",
@@ -232,30 +194,23 @@ rule split:
         "results/corpus/validation/{source}/{shard}.parquet",
         "results/corpus/emptied/{source}/{shard}.parquet",
         counts="results/corpus/split/{source}/{shard}.json",
-    log:
-        "logs/split/{source}/{shard}.log",
-    benchmark:
-        "benchmarks/split/{source}/{shard}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(4000),
-        runtime=minutes(30),
     params:
+        **program("split"),
         settings=to_json(SETTINGS.corpus, SplitSettings),
         seed=SETTINGS.seed,
         minimum_length=lambda wildcards: SOURCE_SETTINGS[wildcards.source].minimum_length,
-        program=SCRIPTS / "split.py",
-        code=code("split"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
+        "python {params.program:q} --settings {params.settings:q} --seed {params.seed}"
         " --minimum-length {params.minimum_length} --source {wildcards.source:q} --shard {wildcards.shard}"
         " --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
 rule held_out:
+    """Index the n-grams of what must not be trained on: validation text, instructions, benchmarks."""
     input:
         expand("results/corpus/validation/{source}/{shard}.parquet", source=CORPUS_SOURCES, shard=SHARDS),
         INSTRUCTION_FILES if HELD_OUT_SETS else [],
@@ -265,33 +220,24 @@ rule held_out:
         "results/corpus/held_out/owners.npy",
         "results/corpus/held_out/names.parquet",
         manifest="results/corpus/held_out/manifest.json",
-    log:
-        "logs/held_out.log",
-    benchmark:
-        "benchmarks/held_out.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(4000),
-        runtime=minutes(60),
     params:
+        **program("held_out"),
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
         sources=list(CORPUS_SOURCES),
         shards=len(SHARDS),
-        sets=instruction_rows(HELD_OUT_SETS, "format", "layout"),
-        downloads="work/downloads",
-        program=SCRIPTS / "held_out.py",
-        code=code("held_out"),
+        sets=json_rows(HELD_OUT_SETS, "name", "uri", "sha256", "format", "layout"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --sources {params.sources:q} --shards {params.shards} --directory results/corpus"
-        " --sets {params.sets:q} --downloads {params.downloads:q} --benchmarks {input.benchmarks:q}"
-        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --sources {params.sources:q} --shards {params.shards}"
+        " --directory results/corpus --sets {params.sets:q} --downloads work/downloads"
+        " --benchmarks {input.benchmarks:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
 rule decontaminate:
+    """Drop the training documents of one shard that share a long n-gram with held-out text."""
     input:
         "results/corpus/train/{source}/{shard}.parquet",
         "results/corpus/held_out/manifest.json",
@@ -299,28 +245,20 @@ rule decontaminate:
         "results/corpus/decontaminated/{source}/{shard}.parquet",
         "results/corpus/contaminated/{source}/{shard}.parquet",
         counts="results/corpus/decontaminated/{source}/{shard}.json",
-    log:
-        "logs/decontaminate/{source}/{shard}.log",
-    benchmark:
-        "benchmarks/decontaminate/{source}/{shard}.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(4000),
-        runtime=minutes(60),
     params:
+        **program("decontaminate"),
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
-        program=SCRIPTS / "decontaminate.py",
-        code=code("decontaminate"),
     shell:
-        "POLARS_MAX_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --source {wildcards.source:q} --shard {wildcards.shard} --directory results/corpus"
-        " --output {output.counts:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --source {wildcards.source:q}"
+        " --shard {wildcards.shard} --directory results/corpus --output {output.counts:q} 2>&1 | tee -i {log:q}"
 
 
 rule corpus:
+    """Count what every step kept and dropped, and describe the finished corpus in a data card."""
     input:
         expand("results/corpus/raw/{source}.json", source=CORPUS_SOURCES),
         expand(
@@ -331,7 +269,7 @@ rule corpus:
         ),
         expand("results/corpus/shared_lines/{source}.parquet", source=CORPUS_SOURCES),
         expand("results/corpus/mix/{source}.json", source=CORPUS_SOURCES),
-        # Not read, but part of what the manifest vouches for: a shard that was deleted is made again.
+        # Not read, but part of what the manifest vouches for: a shard that was deleted is rebuilt.
         expand(
             "results/corpus/{split}/{source}/{shard}.parquet",
             split=[SETTINGS.corpus.training_folder, "validation"],
@@ -342,37 +280,17 @@ rule corpus:
         "results/corpus/summary.tsv",
         "results/corpus/README.md",
         manifest="results/corpus/manifest.json",
-    log:
-        "logs/corpus.log",
-    benchmark:
-        "benchmarks/corpus.tsv"
     conda:
         "../envs/text.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(1000),
-        runtime=minutes(30),
     params:
+        **program("corpus"),
         settings=to_json(SETTINGS.corpus),
         seed=SETTINGS.seed,
-        sources=json.dumps(
-            [
-                {
-                    "name": row.name,
-                    "uri": row.uri,
-                    "license": row.license,
-                    "weight": row.weight,
-                    "max_characters": row.max_characters,
-                    "replay": row.replay,
-                    "settings": row.settings,
-                }
-                for row in CORPUS_SOURCES.values()
-            ],
-            ensure_ascii=False,
+        sources=json_rows(
+            CORPUS_SOURCES.values(), "name", "uri", "license", "weight", "max_characters", "replay", "settings"
         ),
-        program=SCRIPTS / "corpus.py",
-        code=code("corpus"),
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sources {params.sources:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -16,6 +16,7 @@ EVALUATED = {
 
 
 rule evaluate:
+    """Score one model on held-out text, held-out answers and control text, and let it answer the prompts."""
     input:
         model=lambda wildcards: EVALUATED[wildcards.model][0],
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
@@ -24,51 +25,36 @@ rule evaluate:
         control=CONTROL_FILES,
     output:
         scores="results/evaluation/{model}.json",
-    log:
-        "logs/evaluate/{model}.log",
-    benchmark:
-        "benchmarks/evaluate/{model}.tsv"
     wildcard_constraints:
         model="|".join(EVALUATED),
     conda:
         "../envs/training.yaml"
     threads: 4
     resources:
-        gpu=min(SETTINGS.gpu, 1),
-        mem_mb=megabytes(4000),
-        runtime=minutes(60),
+        gpu=ONE_GPU,
     params:
+        **program("evaluate"),
         settings=to_json(SETTINGS.evaluation, ScoringSettings),
-        program=SCRIPTS / "evaluate.py",
-        code=code("evaluate"),
     shell:
-        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --name {wildcards.model:q} --gpu {resources.gpu} --model {input.model:q} --adapter {input.adapter:q}"
-        " --corpus {input.corpus:q} --sft-data {input.sft_data:q} --control {input.control:q}"
-        " --output {output.scores:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --name {wildcards.model:q} --gpu {resources.gpu}"
+        " --model {input.model:q} --adapter {input.adapter:q} --corpus {input.corpus:q} --sft-data {input.sft_data:q}"
+        " --control {input.control:q} --output {output.scores:q} 2>&1 | tee -i {log:q}"
 
 
 rule scores:
+    """Put the scores of all models into tables, and their answers side by side."""
     input:
         results=expand("results/evaluation/{model}.json", model=EVALUATED),
     output:
         table="results/evaluation/scores.tsv",
         parts="results/evaluation/parts.tsv",
         answers="results/evaluation/answers.md",
-    log:
-        "logs/scores.log",
-    benchmark:
-        "benchmarks/scores.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(500),
-        runtime=minutes(10),
     params:
-        program=SCRIPTS / "scores.py",
-        code=code("scores"),
+        **program("scores"),
     shell:
-        "python {params.program:q} --results {input.results:q}"
-        " --table {output.table:q} --parts {output.parts:q} --answers {output.answers:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --results {input.results:q} --table {output.table:q} --parts {output.parts:q}"
+        " --answers {output.answers:q} 2>&1 | tee -i {log:q}"

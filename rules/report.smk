@@ -6,6 +6,7 @@ out  results/report.html
 
 
 rule report:
+    """Show scores, answers, curves, what each step kept, where everything came from and what it cost, on one page."""
     input:
         scores="results/evaluation/scores.tsv",
         parts="results/evaluation/parts.tsv",
@@ -19,25 +20,16 @@ rule report:
         sft="results/sft_lora/manifest.json",
     output:
         page="results/report.html",
-    log:
-        "logs/report.log",
-    benchmark:
-        "benchmarks/report.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(1000),
-        runtime=minutes(10),
     params:
+        **program("report"),
         settings=to_json(SETTINGS),
-        benchmarks="benchmarks",
-        program=SCRIPTS / "report.py",
-        code=code("report"),
     shell:
         "python {params.program:q} --settings {params.settings:q} --scores {input.scores:q} --parts {input.parts:q}"
         " --evaluations {input.evaluations:q} --base-model {input.base_model:q} --corpus {input.corpus:q}"
         " --summary {input.summary:q} --tokenizer {input.tokenizer:q} --pretrain {input.pretrain:q}"
-        " --sft-data {input.sft_data:q} --sft {input.sft:q} --benchmarks {params.benchmarks:q}"
-        " --output {output.page:q} 2>&1 | tee -i {log:q}"
+        " --sft-data {input.sft_data:q} --sft {input.sft:q} --benchmarks benchmarks --output {output.page:q}"
+        " 2>&1 | tee -i {log:q}"

@@ -12,55 +12,46 @@ from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 use rule tokenizer as sweep_tokenizer with:
     output:
         manifest="results/sweep/{size,[0-9]+}/tokenizer/manifest.json",
-    log:
-        "logs/sweep/{size}/tokenizer.log",
-    benchmark:
-        "benchmarks/sweep/{size}/tokenizer.tsv"
     params:
+        **program("tokenizer"),
         settings=lambda wildcards: to_json(
             SETTINGS.tokenizer.model_copy(update={"new_tokens": int(wildcards.size), "characters_per_token": None}),
             VocabularySettings,
         ),
-        program=SCRIPTS / "tokenizer.py",
-        code=code("tokenizer"),
 
 
 rule sweep_size:
+    """Train briefly with one number of new tokens, and score the result."""
     input:
         base_model="results/base_model/manifest.json",
         tokenizer="results/sweep/{size}/tokenizer/manifest.json",
         corpus="results/corpus/manifest.json",
     output:
         scores="results/sweep/{size,[0-9]+}/scores.json",
-    log:
-        "logs/sweep/{size}/scores.log",
-    benchmark:
-        "benchmarks/sweep/{size}/scores.tsv"
     conda:
         "../envs/training.yaml"
     threads: 8
     resources:
-        gpu=min(SETTINGS.gpu, 1),
-        mem_mb=megabytes(8000),
-        runtime=minutes(120),
+        gpu=ONE_GPU,
+        mem_mb=doubling(8000),
+        runtime=doubling(120),
     params:
+        **program("sweep_size"),
         settings=to_json(SETTINGS.sweep, BriefTrainingSettings),
         initialization=to_json(SETTINGS.tokenizer, InitializationSettings),
         training=to_json(SETTINGS.pretrain),
         scoring=to_json(SETTINGS.evaluation, ScoringSettings),
         seed=SETTINGS.seed,
-        gpu=min(SETTINGS.gpu, 1),
-        program=SCRIPTS / "sweep_size.py",
-        code=code("sweep_size"),
+        gpu=ONE_GPU,
     shell:
-        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --initialization {params.initialization:q} --training {params.training:q} --scoring {params.scoring:q}"
-        " --seed {params.seed} --gpu {params.gpu} --base-model {input.base_model:q}"
-        " --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
+        "python {params.program:q} --settings {params.settings:q} --initialization {params.initialization:q}"
+        " --training {params.training:q} --scoring {params.scoring:q} --seed {params.seed} --gpu {params.gpu}"
+        " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
         " --output {output.scores:q} 2>&1 | tee -i {log:q}"
 
 
 rule sweep:
+    """Collect the scores of all numbers of new tokens in one table and one picture."""
     input:
         scores=expand("results/sweep/{size}/scores.json", size=SETTINGS.sweep.sizes),
         # Its directory, which is replaced whole, is where the table lies.
@@ -68,20 +59,12 @@ rule sweep:
     output:
         table="results/tokenizer/sweep.tsv",
         picture="results/tokenizer/sweep.svg",
-    log:
-        "logs/sweep.log",
-    benchmark:
-        "benchmarks/sweep.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(500),
-        runtime=minutes(10),
     params:
-        program=SCRIPTS / "sweep.py",
-        code=code("sweep"),
+        **program("sweep"),
     shell:
-        "python {params.program:q} --scores {input.scores:q}"
-        " --table {output.table:q} --picture {output.picture:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --scores {input.scores:q} --table {output.table:q} --picture {output.picture:q}"
+        " 2>&1 | tee -i {log:q}"

@@ -8,6 +8,7 @@ from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 
 
 rule tokenizer:
+    """Learn new tokens from the training text and add them to the base tokenizer."""
     input:
         base_model="results/base_model/manifest.json",
         corpus="results/corpus/manifest.json",
@@ -15,28 +16,21 @@ rule tokenizer:
         words=WORD_FILES,
     output:
         manifest="results/tokenizer/manifest.json",
-    log:
-        "logs/tokenizer.log",
-    benchmark:
-        "benchmarks/tokenizer.tsv"
     conda:
         "../envs/training.yaml"
     threads: 2
     resources:
         gpu=0,
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
     params:
+        **program("tokenizer"),
         settings=to_json(SETTINGS.tokenizer, VocabularySettings),
-        program=SCRIPTS / "tokenizer.py",
-        code=code("tokenizer"),
     shell:
-        "python {params.program:q} --settings {params.settings:q}"
-        " --base-model {input.base_model:q} --corpus {input.corpus:q}"
-        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        "python {params.program:q} --settings {params.settings:q} --base-model {input.base_model:q}"
+        " --corpus {input.corpus:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
 rule extended_model:
+    """Give the base model a row of input and output weights for every new token."""
     input:
         base_model="results/base_model/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
@@ -44,26 +38,17 @@ rule extended_model:
         sft_data=["results/sft_data/manifest.json"] if SETTINGS.pretrain.include_instructions else [],
     output:
         manifest="results/extended_model/manifest.json",
-    log:
-        "logs/extended_model.log",
-    benchmark:
-        "benchmarks/extended_model.tsv"
     conda:
         "../envs/training.yaml"
     threads: 8
     resources:
-        gpu=min(SETTINGS.gpu, 1),
-        mem_mb=megabytes(4000),
-        runtime=minutes(30),
+        gpu=ONE_GPU,
     params:
+        **program("extended_model"),
         settings=to_json(SETTINGS.tokenizer, InitializationSettings),
         seed=SETTINGS.seed,
         gpu=lambda wildcards, resources: resources.gpu,
-        program=SCRIPTS / "extended_model.py",
-        code=code("extended_model"),
     shell:
-        "OMP_NUM_THREADS={threads} python {params.program:q} --settings {params.settings:q}"
-        " --seed {params.seed} --gpu {params.gpu}"
+        "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --gpu {params.gpu}"
         " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
-        " --sft-data {input.sft_data:q}"
-        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        " --sft-data {input.sft_data:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"

@@ -1,5 +1,6 @@
 """What can be known before anything runs: the plan on one machine and on a cluster, lint."""
 
+import json
 import re
 import shlex
 import sys
@@ -12,17 +13,16 @@ from lib.settings.base import to_json, validate
 from lib.settings.pipeline import PipelineSettings
 from workspace import PROJECT, Workspace, copy_project
 
+RULES_FILES = {path: path.read_text(encoding="utf-8") for path in sorted((PROJECT / "rules").glob("*.smk"))}
 RULES = {
     rule: body
-    for file in sorted((PROJECT / "rules").glob("*.smk"))
-    for rule, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    for text in RULES_FILES.values()
+    for rule, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", text, re.MULTILINE)
 }
 FILES = sorted(path for path in (PROJECT / "config").glob("*.yaml") if path.name != "demo.yaml")
 
 REUSED = {
-    name
-    for file in sorted((PROJECT / "rules").glob("*.smk"))
-    for name in re.findall(r"^use rule \w+ as (\w+) with:$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    name for text in RULES_FILES.values() for name in re.findall(r"^use rule \w+ as (\w+) with:$", text, re.MULTILINE)
 }
 
 
@@ -44,7 +44,14 @@ def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: t
         if not name or name[1] == "all":
             continue
         names.add(name[1])
-        for needed in (r" output: ", r" log: logs/", r" benchmark: benchmarks/", r"^Shell command: .*python "):
+        wildcards = re.search(r"^ +wildcards: (.*)$", block, re.MULTILINE)
+        path = "/".join([name[1], *(re.findall(r"=([^,]+)", wildcards[1]) if wildcards else [])])
+        for needed in (
+            r" output: ",
+            rf"^ +log: logs/{path}\.log$",
+            rf"^ +benchmark: benchmarks/{path}\.tsv$",
+            r"^Shell command: .*python ",
+        ):
             assert re.search(needed, block, re.MULTILINE), (needed, block)
         resources = re.search(r"^ +resources: (.*)$", block, re.MULTILINE)
         assert resources, block
@@ -76,12 +83,36 @@ def test_the_command_in_the_header_of_a_settings_file_plans_its_run(clone: Works
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_says_all_that_it_must(rule: str) -> None:
     directives = re.findall(r"^    (\w+):", RULES[rule], re.MULTILINE)
-    for needed in ("input", "output", "params", "log", "benchmark", "conda", "threads", "resources", "shell"):
+    for needed in ("input", "output", "params", "conda", "resources", "shell"):
         assert needed in directives
     environment = re.search(r'conda:\n +"(\S+)"', RULES[rule])
     assert environment
     assert (PROJECT / "rules" / environment[1]).is_file()
-    assert re.search(r'code=code\("\w+"\)', RULES[rule])
+    assert re.search(r"resources:\n        (gpu=|\*\*TRAINING,)", RULES[rule])
+    assert f'**program("{rule}")' in RULES[rule]
+
+
+def test_the_list_of_rules_says_what_each_is_for(clone: Workspace) -> None:
+    listed = clone.run(sys.executable, "-m", "snakemake", "--list-rules")
+    assert listed.status == 0, listed.output
+    explained = dict(re.findall(r"^(\w+) \((\S.*\.)\)$", listed.output, re.MULTILINE))
+    assert explained.keys() == RULES.keys() | REUSED | {"all"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in RULES_FILES if path.stem != "common"], ids=lambda path: str(path.stem)
+)
+def test_a_rules_file_opens_with_what_goes_in_and_comes_out(path: Path) -> None:
+    assert re.match(r'"""\S.*\.\n\nin   \S(.|\n)*?\nout  results/', RULES_FILES[path])
+
+
+def test_libraries_take_as_many_threads_as_the_rule_asks_for(fresh: Workspace) -> None:
+    program = """import json, os, sys\nopen(sys.argv[-1], "w").write(json.dumps(dict(os.environ)))\n"""
+    (fresh.root / "scripts" / "mix.py").write_text(program, encoding="utf-8")
+    fresh.make("results/corpus/mix/stories.json")
+    environment = json.loads((fresh.root / "results" / "corpus" / "mix" / "stories.json").read_text(encoding="utf-8"))
+    for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"):
+        assert environment[name] == "1"
 
 
 def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:

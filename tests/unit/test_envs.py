@@ -59,7 +59,8 @@ def programs_in(environment: Path) -> list[Path]:
     for rules in (PROJECT / "rules").glob("*.smk"):
         for body in re.split(r"^rule ", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             if f"envs/{environment.name}" in body:
-                programs += [PROJECT / "scripts" / name for name in re.findall(r'SCRIPTS / "(\w+\.py)"', body)]
+                names = re.findall(r'program\("(\w+)"\)', body)
+                programs += [PROJECT / "scripts" / f"{name}.py" for name in names]
     assert programs
     return programs
 

@@ -1,0 +1,1 @@
+"""What the rules share: their programs, logs and resources."""
