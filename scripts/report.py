@@ -39,7 +39,7 @@ TITLE = "From raw text to a fine-tuned chat model"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", required=True, help="the settings of the whole run, as JSON")
-    parser.add_argument("--name", default="default", help="name of the run")
+    parser.add_argument("--name", default="demo", help="name of the run")
     parser.add_argument("--scores", type=Path, nargs="?", help="scores.tsv of the evaluation")
     parser.add_argument("--parts", type=Path, nargs="?", help="parts.tsv of the evaluation")
     parser.add_argument("--evaluations", type=Path, nargs="*", default=[], help="what `evaluate` wrote per model")

@@ -32,6 +32,19 @@
   };
   const number = (value) => (value == null ? "–" : Number(value.toPrecision(4)).toLocaleString("en"));
 
+  // Of a line that was not measured at the step pointed at, the nearest measurement, with its step.
+  const nearest = (u, which, index) => {
+    const y = u.data[which];
+    for (let away = 0; which && away < y.length; away++)
+      for (const place of [index - away, index + away]) if (y[place] != null) return place;
+    return index;
+  };
+  const valueAt = (u, value, which, place) => {
+    if (place == null) return "–";
+    const isElsewhere = place !== u.cursor.idxs[0];
+    return number(value) + (isElsewhere ? ` (${u.series[0].label} ${number(u.data[0][place])})` : "");
+  };
+
   function draw(chart) {
     const { data, plot, isLog } = chart;
     const [ink, line] = [color("ink-2"), color("line")];
@@ -41,7 +54,7 @@
     const options = {
       width: plot.clientWidth,
       height: Math.max(220, Math.min(340, plot.clientWidth * 0.6)),
-      cursor: { drag: { x: true, y: false }, points: { size: 7 } },
+      cursor: { drag: { x: true, y: false }, points: { size: 7 }, dataIdx: nearest },
       legend: { markers: { width: 2 } },
       scales: {
         x: { time: false, range: (_, low, high) => padded(low, high) },
@@ -65,7 +78,7 @@
           const few = one.y.filter((value) => value != null).length <= 40;
           return {
             label: one.label, stroke, width: 2, dash: one.dashed ? [6, 4] : [], spanGaps: true,
-            points: { show: few, size: 6, fill: stroke }, value: (_, value) => number(value),
+            points: { show: few, size: 6, fill: stroke }, value: valueAt,
           };
         }),
       ],

@@ -237,7 +237,7 @@ def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pyte
         "318 to train on, 47 held out; read in pretraining, too",
         "−2,468",  # what minimum_length dropped of both sources
         f"{100 / (len(HOSTILE) + 2):.1f} % of its characters removed",
-        "measured 7",
+        "7 characters",
         "3.6 min",  # all jobs
         "3.5 min",
         "2,900",

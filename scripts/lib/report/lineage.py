@@ -17,7 +17,7 @@ def lineage_table(manifests: Mapping[str, Manifest], seed: int) -> Table:
         license = base["facts"].get("license") or "not stated"
         parameters = number_text(base["counts"].get("parameters"))
         note = f"{parameters} parameters, licence: {license}"
-        rows.append(["base model", RichText(str(base["facts"].get("uri", NOTHING)), note)])
+        rows.append(["base model", RichText(str(base["facts"].get("uri", NOTHING)), note, is_code=True)])
     if corpus := manifests.get("corpus"):
         rows += [
             ["corpus", RichText(source, f"licence: {license or 'not stated'}")]

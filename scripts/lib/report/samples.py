@@ -23,6 +23,8 @@ PASSAGE = 240  # characters of a passage that is compared
 CONTEXT = 30  # characters before its first change
 SHOWN = 300  # characters of a sample
 EACH = 2  # samples of a source and rule
+COUNTED = {"minimum_length": "characters", "maximum_blocked_words": "blocked words"}
+"""What those filters count that do not measure a share."""
 
 Segments = Sequence[tuple[bool, str]]
 """Text in pieces: whether a piece differs from its counterpart, and the piece."""
@@ -197,8 +199,14 @@ def _dropped_by_rule(corpus: Path, source: str, rules: Sequence[str]) -> Iterato
         for row in frame.iter_rows(named=True):
             if missing[row["rule"]]:
                 missing[row["rule"]] -= 1
-                reason = "" if row["value"] is None else f"measured {row['value']:.3g}"
-                yield DroppedSample(row["rule"], row["id"], reason, _cut(row["text"]))
+                yield DroppedSample(row["rule"], row["id"], _measured(row["rule"], row["value"]), _cut(row["text"]))
+
+
+def _measured(rule: str, value: float | None) -> str:
+    """What a filter found in a document, with its unit."""
+    if value is None:
+        return ""
+    return f"{value:,.0f} {COUNTED[rule]}" if rule in COUNTED else f"{100 * value:.1f} %"
 
 
 def _duplicates(corpus: Path, source: str, rules: Sequence[str]) -> Iterator[DroppedSample]:

@@ -92,8 +92,8 @@ def test_samples_of_every_rule_that_dropped(tmp_path: Path) -> None:
     found = dropped_samples(tmp_path, [("news", rule) for rule in rules])
     assert [(sample.rule, sample.document, sample.reason, sample.text) for sample in found] == [
         ("quarantined", "a.jsonl line 3", "no JSON", "{"),
-        ("minimum_length", "news:0", "measured 3", "短" * SHOWN + "…"),
-        ("minimum_length", "news:2", "measured 4", "短"),
+        ("minimum_length", "news:0", "3 characters", "短" * SHOWN + "…"),
+        ("minimum_length", "news:2", "4 characters", "短"),
         ("custom:mine", "news:6", "", "坏"),
         ("near_duplicate", "news:00000003", "repeats books:00000001, estimated similarity 0.88", "文3"),
         ("shared_lines", "news:00000008", "too short without its shared lines", "剩"),
