@@ -57,7 +57,10 @@ try:
     with about("settings: base_model.uri"):
         BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
     with about("settings: evaluation.control"):
-        CONTROL_FILES = local_files(SETTINGS.evaluation.control) if SETTINGS.evaluation.control else []
+        CONTROL_FILES = local_source_files(SETTINGS.evaluation.control) if SETTINGS.evaluation.control else []
+    with about("settings: evaluation.prompts"):
+        PROMPTS = SETTINGS.evaluation.prompts
+        PROMPT_FILES = local_source_files(PROMPTS) if isinstance(PROMPTS, str) else []
     with about("settings: tokenizer.words"):
         WORD_FILES = local_files(SETTINGS.tokenizer.words) if SETTINGS.tokenizer.words else []
     with about(SETTINGS.corpus.sources):

@@ -214,11 +214,12 @@ rule held_out:
     input:
         expand("results/corpus/validation/{source}/{shard}.parquet", source=CORPUS_SOURCES, shard=SHARDS),
         INSTRUCTION_FILES if HELD_OUT_SETS else [],
-        benchmarks=BENCHMARK_FILES,
+        BENCHMARK_FILES,
     output:
         "results/corpus/held_out/hashes.npy",
         "results/corpus/held_out/owners.npy",
         "results/corpus/held_out/names.parquet",
+        "results/corpus/held_out/quarantine.parquet",
         manifest="results/corpus/held_out/manifest.json",
     conda:
         "../envs/text.yaml"
@@ -229,11 +230,13 @@ rule held_out:
         settings=to_json(SETTINGS.corpus, DecontaminationSettings),
         sources=list(CORPUS_SOURCES),
         shards=len(SHARDS),
-        sets=json_rows(HELD_OUT_SETS, "name", "uri", "sha256", "format", "layout"),
+        reading=to_json(SETTINGS.corpus, ReadingSettings),
+        sets=json_rows(HELD_OUT_SETS, "name", "uri", "sha256", "format", "layout", "columns"),
+        benchmarks=SETTINGS.corpus.benchmarks,
     shell:
         "python {params.program:q} --settings {params.settings:q} --sources {params.sources:q} --shards {params.shards}"
-        " --directory results/corpus --sets {params.sets:q} --downloads work/downloads"
-        " --benchmarks {input.benchmarks:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        " --directory results/corpus --reading {params.reading:q} --sets {params.sets:q} --downloads work/downloads"
+        " --benchmarks {params.benchmarks:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
 rule decontaminate:

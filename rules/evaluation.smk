@@ -4,6 +4,7 @@ in   results/{base_model,extended_model,pretrain_model,sft_lora}/, results/corpu
 out  results/evaluation/
 """
 
+from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
 
 # The fine-tuned model is put together in memory as results/sft_model is, whose card quotes its scores.
@@ -22,7 +23,7 @@ rule evaluate:
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
         corpus="results/corpus/manifest.json",
         sft_data="results/sft_data/manifest.json",
-        control=CONTROL_FILES,
+        texts=CONTROL_FILES + PROMPT_FILES,
     output:
         scores="results/evaluation/{model}.json",
     wildcard_constraints:
@@ -35,10 +36,13 @@ rule evaluate:
     params:
         **program("evaluate"),
         settings=to_json(SETTINGS.evaluation, ScoringSettings),
+        reading=to_json(SETTINGS.corpus, ReadingSettings),
+        control=SETTINGS.evaluation.control or [],
     shell:
         "python {params.program:q} --settings {params.settings:q} --name {wildcards.model:q} --gpu {resources.gpu}"
         " --model {input.model:q} --adapter {input.adapter:q} --corpus {input.corpus:q} --sft-data {input.sft_data:q}"
-        " --control {input.control:q} --output {output.scores:q} 2>&1 | tee -i {log:q}"
+        " --control {params.control:q} --reading {params.reading:q} --downloads work/downloads"
+        " --output {output.scores:q} 2>&1 | tee -i {log:q}"
 
 
 rule scores:

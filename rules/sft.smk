@@ -5,6 +5,7 @@ in   instruction sets, results/tokenizer/, results/pretrain_model/, results/eval
 out  results/sft_data/, results/sft_lora/, results/sft_model/
 """
 
+from lib.settings.corpus import ReadingLimits
 from lib.settings.sft import InstructionSettings
 
 # What stage 2 trains on: the stage-1 model, or that model's parts when its adapter goes on.
@@ -28,11 +29,13 @@ rule sft_data:
     params:
         **program("sft_data"),
         settings=to_json(SETTINGS.sft, InstructionSettings),
-        sets=json_rows(INSTRUCTION_SOURCES.values(), "name", "uri", "sha256", "format", "layout", "weight"),
+        sets=json_rows(INSTRUCTION_SOURCES.values(), "name", "uri", "sha256", "format", "layout", "columns", "weight"),
+        reading=to_json(SETTINGS.corpus, ReadingLimits),
         seed=SETTINGS.seed,
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sets {params.sets:q}"
-        " --tokenizer {input.tokenizer:q} --downloads work/downloads --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        " --reading {params.reading:q} --tokenizer {input.tokenizer:q} --downloads work/downloads"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
 rule sft:

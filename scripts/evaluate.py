@@ -3,7 +3,7 @@
 Usage:
     python scripts/evaluate.py --settings '{"prompts": ["你好"]}' --name base --gpu 0 \\
         --model results/base_model/manifest.json --adapter --corpus results/corpus/manifest.json \\
-        --sft-data results/sft_data/manifest.json --control resources/demo/control_en.txt \\
+        --sft-data results/sft_data/manifest.json --control resources/demo/control_en.txt --reading '{}' \\
         --output results/evaluation/base.json
 
 `--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is.
@@ -26,9 +26,11 @@ from lib.core.errors import UserError, run
 from lib.core.outputs import new_file, write_json
 from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
+from lib.evaluation.texts import named_texts
 from lib.models.compute import Precision, pick_device, pick_precision
 from lib.models.loading import check_sizes, document_separator, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
+from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
 from lib.text.hashes import checksum
 from lib.text.sample import Piece, sample_pieces
@@ -129,14 +131,15 @@ def evaluate(
     held_out: Sequence[Piece],
     examples: Sequence[HeldOutExample],
     control: Sequence[Piece],
+    prompts: Sequence[str],
 ) -> dict[str, Any]:
     """Everything that is measured on one model, as results/evaluation/{model}.json holds it."""
     text_scores = scorer.text(held_out, "pieces of held-out text")
     response_scores = scorer.responses(examples)
     control_scores = scorer.text(control, "pieces of control text") if control else []
-    if settings.prompts:
-        print(f"evaluation: {scorer.name}: answering {len(settings.prompts)} sample prompts", flush=True)
-    answers = greedy_answers(scorer.model, scorer.tokenizer, settings.prompts, settings.max_new_tokens)
+    if prompts:
+        print(f"evaluation: {scorer.name}: answering {len(prompts)} sample prompts", flush=True)
+    answers = greedy_answers(scorer.model, scorer.tokenizer, prompts, settings.max_new_tokens)
     return {
         "model": scorer.name,
         "precision": scorer.precision,
@@ -175,17 +178,26 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, nargs="?", help="manifest.json of an adapter for the model")
     parser.add_argument("--corpus", type=Path, required=True, help="manifest.json of the corpus")
     parser.add_argument("--sft-data", type=Path, required=True, help="manifest.json of the instruction data")
-    parser.add_argument("--control", type=Path, nargs="?", help="plain text in the base model's own language")
+    parser.add_argument("--control", nargs="?", help="address of text in the base model's own language")
+    parser.add_argument("--reading", required=True, help="how files are read, as JSON")
+    parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     arguments = parser.parse_args()
     settings = from_json(ScoringSettings, arguments.settings)
+    reading = from_json(ReadingSettings, arguments.reading)
     quiet_libraries()
 
     held_out = sample_pieces(texts(arguments.corpus, "validation"), settings.window_characters, settings.max_characters)
     if not held_out:
         raise UserError(f"{arguments.corpus} holds out no text to score; raise corpus.validation_fraction")
     examples = read_examples(arguments.sft_data.parent / "validation.jsonl", settings.max_instructions)
-    control = read_control(arguments.control, settings) if arguments.control else []
+    control, prompts = [], settings.prompts
+    if arguments.control:
+        texts_of_control = named_texts("evaluation.control", arguments.control, arguments.downloads, reading)
+        parts = (("control", text) for text in texts_of_control)
+        control = sample_pieces(parts, settings.window_characters, settings.max_characters)
+    if isinstance(prompts, str):
+        prompts = list(named_texts("evaluation.prompts", prompts, arguments.downloads, reading, "prompt", "lines"))
 
     device = pick_device(arguments.gpu)
     print(f"evaluation: {arguments.name}: loading the model", flush=True)
@@ -193,7 +205,7 @@ def main() -> None:
     model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat)
     precision = pick_precision(settings.precision, device)
     scorer = Scorer(arguments.name, model.to(device), tokenizer, str(chat.eos_token), precision)
-    result = evaluate(scorer, settings, held_out, examples, control)
+    result = evaluate(scorer, settings, held_out, examples, control, prompts)
     with new_file(arguments.output) as path:
         write_json(path, result)
     print(
@@ -201,15 +213,6 @@ def main() -> None:
         f" responses {result['responses']['overall']['bits_per_character']:.3f} bits per character",
         flush=True,
     )
-
-
-def read_control(path: Path, settings: ScoringSettings) -> list[Piece]:
-    """The control text in pieces, as held-out text is cut."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"evaluation.control: {path} cannot be read as UTF-8 text ({error})") from None
-    return sample_pieces([("control", text)], settings.window_characters, settings.max_characters)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,11 @@ import pyarrow as pa
 
 from lib.core.errors import UserError, run
 from lib.core.outputs import new_directory, new_file, write_json
-from lib.corpus.reading.documents import check_format, format_of, read_documents
+from lib.corpus.reading.documents import read_documents
 from lib.corpus.storage.batches import TableWriter
+from lib.corpus.storage.quarantine import Quarantine
 from lib.corpus.storage.shards import deal, shard_paths
+from lib.files.formats import check_format, choose_formats
 from lib.files.text_files import Broken, Seen
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
@@ -37,7 +39,6 @@ FILES = pa.schema(
         *((name, pa.int64()) for name in ("bytes", "documents", "quarantined", "undecodable_bytes")),
     ]
 )
-QUARANTINE = pa.schema([(name, pa.string()) for name in ("file", "position", "reason", "text")])
 LISTED = 10
 """Files that the counts name; all of them are in the table of files."""
 
@@ -53,7 +54,6 @@ class Totals:
     """Records that cannot be read, by the beginning of the reason."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Entries that are no documents, by the reason."""
-    first_broken: str = ""
 
 
 def main() -> None:
@@ -83,14 +83,14 @@ def main() -> None:
 
         totals = Totals()
         described: list[dict[str, Any]] = []
-        with TableWriter(table, FILES) as file_rows, TableWriter(quarantine, QUARANTINE) as broken_rows:
-            texts = read_all(files, formats, source, settings, totals, described, file_rows, broken_rows)
+        with TableWriter(table, FILES) as file_rows, Quarantine(quarantine) as broken:
+            texts = read_all(files, formats, source, settings, totals, described, file_rows, broken)
             for documents, characters in deal(texts, source.name, shard_paths(directory, args.shards)):
                 say(source.name, f"{documents:,} documents, {characters:,} characters read")
             for name in ignored:
                 file_rows.add({"name": name})
         if totals.quarantined and not documents:
-            raise UserError(f"{source.uri}: no record can be read; the first one: {totals.first_broken}")
+            raise UserError(f"{source.uri}: no record can be read; the first one: {broken.first}")
         write_json(
             output,
             {
@@ -110,30 +110,13 @@ def main() -> None:
     if totals.undecodable_bytes:
         say(source.name, f"{totals.undecodable_bytes:,} undecodable bytes, read as U+FFFD")
     if totals.quarantined:
-        say(source.name, f"{totals.quarantined.total():,} records in quarantine; the first one: {totals.first_broken}")
+        say(source.name, f"{totals.quarantined.total():,} records in quarantine; the first one: {broken.first}")
     for reason, number in sorted(totals.left_out.items()):
         say(source.name, f"left out: {number:,} {reason}")
 
 
 def say(name: str, line: str) -> None:
     print(f"corpus: fetch {name}: {line}", flush=True)
-
-
-def choose_formats(names: list[str], uri: str, chosen: str) -> tuple[dict[str, str], list[str]]:
-    """The format of each file, and the files that are ignored because their names tell none.
-
-    A single file must have one: by its own name, or by the address that it came from.
-    """
-    if chosen:
-        return dict.fromkeys(names, chosen), []
-    formats = {name: known for name in names if (known := format_of(name))}
-    if not formats and len(names) == 1 and (known := format_of(uri)):
-        formats = {names[0]: known}
-    if not formats:
-        raise UserError(
-            f"{uri}: cannot tell the format from the name ({', '.join(names[:3])}); fill in the sheet's column format"
-        )
-    return formats, [name for name in names if name not in formats]
 
 
 def read_all(
@@ -144,7 +127,7 @@ def read_all(
     totals: Totals,
     described: list[dict[str, Any]],
     file_rows: TableWriter,
-    broken_rows: TableWriter,
+    broken: Quarantine,
 ) -> Iterator[str]:
     """The documents of all files, one after another. Adds up totals, describes files and puts broken records aside."""
     for name, file_format in formats.items():
@@ -155,9 +138,7 @@ def read_all(
             if isinstance(document, Broken):
                 quarantined += 1
                 totals.quarantined[document.kind] += 1
-                totals.first_broken = totals.first_broken or f"{name}, {document.position}: {document.reason}"
-                values = {"position": document.position, "reason": document.reason, "text": document.text}
-                broken_rows.add({"file": name, **values})
+                broken.put(name, document)
             else:
                 documents += 1
                 passed_on = [document]

@@ -1,18 +1,19 @@
 """Turn instruction sets into training examples: chat text and tokens, with labels on what the assistant says only.
 
-    python scripts/sft_data.py --settings '{"max_length": 512}' --seed 1 \
+    python scripts/sft_data.py --settings '{"max_length": 512}' --reading '{}' --seed 1 \
         --tokenizer results/tokenizer/manifest.json --sets '[{"name": "demo", "uri": "…"}]' \
         --downloads work/downloads --output results/sft_data/manifest.json
 
 Writes train and validation as readable .jsonl and as .arrow (input_ids, labels; source for validation), skipped.jsonl
-with every record or turn left out and the reason, and tokenizer/: the tokenizer with the chat template of the examples.
+with every record or turn left out, its file and line, and the reason, and tokenizer/: the tokenizer
+with the chat template of the examples.
 With packing, a row of train.arrow holds several examples, and position_ids start again with each.
 """
 
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -27,18 +28,22 @@ from lib.core.errors import UserError, run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, new_file, scratch_directory
 from lib.corpus.split.sampling import copies
+from lib.files.text_files import Broken
 from lib.models.loading import load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
+from lib.settings.corpus import ReadingLimits
 from lib.settings.sft import InstructionSettings
 from lib.sft.conversations import Conversation
 from lib.sft.duplicates import conversation_hash, find_repeated
 from lib.sft.examples import Example, ExampleMaker
-from lib.sft.instructions import InstructionSet, held_out, opened_sets
+from lib.sft.instructions import InstructionRecord, InstructionSet, held_out, opened_sets
+from lib.sft.reading_report import ReadingReport
 from lib.tokens.bin_packing import fill_bins
 from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
 
 SPLITS = ("train", "validation")
 REASONS = (
+    "broken",
     "too_long",
     "shortened",
     "exact_duplicate",
@@ -53,6 +58,7 @@ REASONS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", required=True)
+    parser.add_argument("--reading", required=True, help="how much of a file is read, as JSON")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--sets", type=json.loads, required=True, help="JSON list of rows of the sheet, as objects")
@@ -67,14 +73,20 @@ def main() -> None:
     with new_directory(args.output.parent) as directory:
         tokenizer.save_pretrained(directory / "tokenizer")
         with ExitStack() as files:
-            sets = opened_sets(args.sets, args.downloads, files)
-            repeated = look_for_repeated(sets, settings, directory / "scratch")
-            counts = write_examples(sets, repeated, ExampleMaker(tokenizer, settings), settings, args.seed, directory)
+            sets = opened_sets(args.sets, args.downloads, from_json(ReadingLimits, args.reading), files)
+            reports = {one.name: ReadingReport(one.name, settings) for one in sets}
+            repeated = look_for_repeated(sets, reports, settings, directory / "scratch")
+            make = ExampleMaker(tokenizer, settings)
+            counts = write_examples(sets, reports, repeated, make, settings, args.seed, directory)
+        for name, report in reports.items():
+            for line in report.lines():
+                print(f"sft: {name}: {line}", flush=True)
         check_splits(counts, settings)
         facts = {
             "sets": [row["name"] for row in args.sets],
             "addresses": {row["name"]: row["uri"] for row in args.sets},
             "masked": masked(counts),
+            "reading": {name: report.facts() for name, report in reports.items()},
         }
         if settings.packing:
             counts["train_rows"] = pack_examples(directory / "train.arrow", settings.max_length, args.seed)
@@ -89,63 +101,87 @@ def main() -> None:
             facts=facts,
         )
     rows = f" in {counts['train_rows']:,} rows" if settings.packing else ""
+    set_aside = counts["skipped_broken"] + counts["skipped_template"]
     duplicates = counts["skipped_exact_duplicate"] + counts["skipped_near_duplicate"]
     print(
         f"sft: {counts['train']:,} examples to train on{rows}, {counts['validation']:,} held out, "
-        f"{counts['skipped_too_long']} too long, {duplicates} duplicates; "
+        f"{counts['skipped_too_long']} too long, {duplicates} duplicates, {set_aside} set aside; "
         f"the loss leaves out {masked(counts):.0%} of the tokens",
         flush=True,
     )
 
 
 def look_for_repeated(
-    sets: Sequence[InstructionSet], settings: InstructionSettings, scratch: Path
+    sets: Sequence[InstructionSet],
+    reports: Mapping[str, ReadingReport],
+    settings: InstructionSettings,
+    scratch: Path,
 ) -> dict[int, tuple[str, int]]:
-    """The conversations that repeat an earlier one, in its set or in a set above it; see find_repeated."""
-    conversations = (conversation for one in sets for _, conversation in one.conversations())
+    """The conversations that repeat an earlier one, in its set or in a set above it; see find_repeated.
+
+    Fills the report of each set. Raises UserError when too many of its records are broken.
+    """
+
+    def conversations() -> Iterator[Conversation]:
+        for one in sets:
+            for record in one.records():
+                reports[one.name].add(record)
+                if isinstance(record.found, Conversation):
+                    yield record.found
+            reports[one.name].check()
+
     with scratch_directory(scratch):
         return find_repeated(
-            conversations, settings.near_duplicate_similarity if settings.near_duplicates else None, scratch
+            conversations(), settings.near_duplicate_similarity if settings.near_duplicates else None, scratch
         )
 
 
 def write_examples(
     sets: Sequence[InstructionSet],
+    reports: Mapping[str, ReadingReport],
     repeated: Mapping[int, tuple[str, int]],
     make: ExampleMaker,
     settings: InstructionSettings,
     seed: int,
     directory: Path,
 ) -> Counter[str]:
-    """Stream every conversation of every set into train, validation or skipped; returns the counts."""
+    """Stream every record of every set into train, validation or skipped; returns the counts.
+
+    What the chat template cannot write is set aside as broken records are, and added to the reports.
+    """
     originals = {original for _, original in repeated.values()}
     names: dict[int, str] = {}
     number = 0
     with ExampleFiles(directory) as files:
         for one in sets:
-            for place_in_set, (_, conversation) in enumerate(one.conversations()):
-                record = {"id": f"{one.name}:{place_in_set:08d}", "source": one.name, "category": conversation.category}
+            for record in one.records():
+                if isinstance(record.found, Broken):
+                    files.skip(record, "broken", record.found.reason)
+                    continue
                 if number in originals:
-                    names[number] = str(record["id"])
+                    names[number] = record.id
                 if number in repeated:
                     rule, original = repeated[number]
-                    files.skip(record, conversation, rule, f"{rule.replace('_', ' ')} of {names[original]}")
+                    files.skip(record, rule, f"{rule.replace('_', ' ')} of {names[original]}")
                 else:
-                    fitted = make(conversation)
+                    fitted = make(record.found)
                     if fitted.left_out:
-                        files.skip(record, conversation, *fitted.left_out)
+                        files.skip(record, *fitted.left_out)
+                        if fitted.left_out[0] == "template":
+                            reports[one.name].set_aside(record, fitted.left_out[1])
                     if not fitted.examples:
                         pass
-                    elif held_out(conversation.prompt, settings.validation_fraction, seed):
+                    elif held_out(record.found.prompt, settings.validation_fraction, seed):
                         files.add("validation", record, fitted.examples)
                     else:
-                        hashes = pl.Series([conversation_hash(conversation)])
+                        hashes = pl.Series([conversation_hash(record.found)])
                         times = int(copies(hashes, one.weight, seed)[0])
                         if times:
                             files.add("train", record, fitted.examples * times)
                         else:
-                            files.skip(record, conversation, "weight", f"not drawn at weight {one.weight:g}")
+                            files.skip(record, "weight", f"not drawn at weight {one.weight:g}")
                 number += 1
+            reports[one.name].check()
     return files.counts
 
 
@@ -167,7 +203,7 @@ class ExampleFiles:
             ),
         }
 
-    def add(self, split: str, record: Mapping[str, str], examples: Iterable[Example]) -> None:
+    def add(self, split: str, record: InstructionRecord, examples: Iterable[Example]) -> None:
         """One more record of a split, with a row for each of its examples."""
         self.counts[f"{split}_records"] += 1
         for example in examples:
@@ -176,15 +212,20 @@ class ExampleFiles:
             self.counts[f"{split}_trained_tokens"] += sum(label != IGNORED_LABEL for label in example.labels)
             row: dict[str, Any] = {"input_ids": example.input_ids, "labels": example.labels}
             if split == "validation":
-                row["source"] = record["source"]
+                row["source"] = record.source
             self._tokens[split].add(**row)
             spans = [{"text": span.text, "trained": span.is_trained} for span in example.spans]
-            self._write(split, {**record, "spans": spans})
+            self._write(split, {**_head(record), "spans": spans})
 
-    def skip(self, record: Mapping[str, str], conversation: Conversation, reason: str, explanation: str) -> None:
+    def skip(self, record: InstructionRecord, reason: str, explanation: str) -> None:
         """A record that is left out, or that lost some of its turns."""
         self.counts[f"skipped_{reason}"] += 1
-        self._write("skipped", {**record, "reason": explanation, "messages": conversation.messages("\n\n")})
+        place = {"file": record.file, "position": record.position, "reason": explanation}
+        if isinstance(record.found, Broken):
+            said: dict[str, Any] = {"record": record.found.text}
+        else:
+            said = {"messages": record.found.messages("\n\n")}
+        self._write("skipped", {**_head(record), **place, **said})
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         self._readable[name].write(json.dumps(record, ensure_ascii=False) + "\n")
@@ -196,6 +237,11 @@ class ExampleFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, traceback)
+
+
+def _head(record: InstructionRecord) -> dict[str, str]:
+    category = record.found.category if isinstance(record.found, Conversation) else ""
+    return {"id": record.id, "source": record.source, "category": category}
 
 
 def pack_examples(path: Path, max_length: int, seed: int) -> int:

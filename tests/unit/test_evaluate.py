@@ -1,5 +1,6 @@
 """One model scored from files, as the rule runs it."""
 
+import gzip
 import json
 import math
 import sys
@@ -61,10 +62,10 @@ def results(tmp_path: Path) -> Path:
 def run_evaluate(results: Path, monkeypatch: pytest.MonkeyPatch, *extra: str, **settings: Any) -> dict[str, Any]:
     output = results / "evaluation" / "model.json"
     settings = {"prompts": PROMPTS, "max_new_tokens": 8, "precision": "fp32"} | settings
-    arguments = ["--settings", json.dumps(settings), "--name", "base"]
+    arguments = ["--settings", json.dumps(settings), "--reading", "{}", "--name", "base"]
     arguments += ["--model", str(results / "model" / "manifest.json")]
     arguments += ["--corpus", str(results / "corpus" / "manifest.json")]
-    arguments += ["--sft-data", str(results / "sft_data" / "manifest.json")]
+    arguments += ["--sft-data", str(results / "sft_data" / "manifest.json"), "--downloads", str(results / "downloads")]
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments, *extra, "--output", str(output)])
     evaluate.main()
     return dict(json.loads(output.read_text()))
@@ -133,7 +134,17 @@ def test_no_held_out_text_is_the_users_to_mend(results: Path, monkeypatch: pytes
     assert not (results / "evaluation").exists()
 
 
-def test_a_control_text_that_is_not_text_is_named(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (results / "control.txt").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(UserError, match=r"evaluation\.control.*control\.txt"):
+def test_a_control_text_that_holds_no_text_is_named(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (results / "control.txt").write_bytes(b"\xff\xfe \0\n\0")
+    with pytest.raises(UserError, match=r"evaluation\.control.*control\.txt holds no text"):
         run_evaluate(results, monkeypatch, "--control", str(results / "control.txt"))
+
+
+def test_prompts_and_control_text_may_be_files_of_any_format(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (results / "control.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": TEXT[0]}).encode()))
+    (results / "prompts.txt").write_text("\n".join(PROMPTS), encoding="gb18030")
+    result = run_evaluate(
+        results, monkeypatch, "--control", str(results / "control.jsonl.gz"), prompts=str(results / "prompts.txt")
+    )
+    assert result["control"]["characters"] == len(TEXT[0])
+    assert [answer["prompt"] for answer in result["answers"]] == PROMPTS

@@ -44,6 +44,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         output = tmp_path / "data" / "manifest.json"
         arguments = {
             "--settings": json.dumps(settings),
+            "--reading": "{}",
             "--seed": "1",
             "--tokenizer": tmp_path / "tokenizer" / "manifest.json",
             "--sets": json.dumps(rows),
@@ -84,6 +85,52 @@ def test_every_record_is_somewhere(make: Make) -> None:
         assert counts[f"skipped_{reason}"] == 1
     for split in ("train", "validation"):
         assert len(read_tokens(data / f"{split}.arrow")) == len(lines(data / f"{split}.jsonl")) == counts[split]
+
+
+def test_broken_records_are_set_aside_and_the_run_goes_on(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = [
+        {"instruction": "问", "output": None},
+        {
+            "conversations": [
+                {"from": "gpt", "value": "欢迎"},
+                {"from": "human", "value": "问"},
+                {"from": "bot", "value": "答"},
+            ]
+        },
+        {"instruction": "1+1", "output": 2, "anser": "x"},
+    ]
+    data = make({"validation_fraction": 0.3, "near_duplicates": False}, demo=[*odd, *RECORDS])
+    manifest = read_json(data / "manifest.json")
+    assert manifest["counts"]["train"] + manifest["counts"]["validation"] == len(RECORDS) + 2
+    assert manifest["counts"]["skipped_broken"] == 1
+    assert manifest["facts"]["reading"]["demo"] == {
+        "records": len(RECORDS) + 3,
+        "broken": {"turn …: the answer is empty": 1},
+        "repaired": {"leading_answer_dropped": 1, "number_as_text": 1},
+        "unread_keys": {"anser": 1},
+    }
+    file = str(data.parent / "demo.jsonl")
+    assert lines(data / "skipped.jsonl") == [
+        {
+            "id": "demo:00000000",
+            "source": "demo",
+            "category": "",
+            "file": file,
+            "position": "line 1",
+            "reason": "turn 2: the answer is empty",
+            "record": json.dumps(odd[0]),
+        }
+    ]
+    output = capsys.readouterr().out
+    assert (
+        f"sft: demo: set aside: 1 of 43 records; the first one: {file}, line 1: turn 2: the answer is empty" in output
+    )
+    assert "sft: demo: repaired: leading_answer_dropped (1), number_as_text (1)" in output
+    assert "sft: demo: keys that nothing reads: anser (1)" in output
+    with pytest.raises(UserError, match=r"demo\.jsonl, line 1: turn 2: the answer is empty"):
+        make({"on_broken_record": "stop"}, demo=[*odd, *RECORDS])
+    with pytest.raises(UserError, match=r"set demo: 1 of 43 records are broken, more than sft\.maximum_broken_records"):
+        make({"maximum_broken_records": 0.02}, demo=[*odd, *RECORDS])
 
 
 def test_tokens_are_those_of_the_spans(make: Make) -> None:
@@ -200,11 +247,6 @@ def test_a_set_of_which_nothing_is_left(make: Make) -> None:
         make({"max_length": 16}, demo=RECORDS)
 
 
-def test_a_broken_record_names_its_line(make: Make) -> None:
-    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: no 'output'; found: instruction"):
-        make({}, demo=[*RECORDS, {"instruction": "a"}])
-
-
 def test_a_conversation_that_the_template_refuses_is_set_aside(make: Make) -> None:
     talk = [{"from": role, "value": "x"} for role in ("human", "function_call", "observation", "gpt")]
     data = make({"template": "article"}, demo=[*RECORDS, {"conversations": talk}])
@@ -212,7 +254,12 @@ def test_a_conversation_that_the_template_refuses_is_set_aside(make: Make) -> No
     assert skipped["id"] == "demo:00000040"
     assert "the chat template cannot render" in skipped["reason"]
     assert "tool turns" in skipped["reason"]
-    assert read_json(data / "manifest.json")["counts"]["skipped_template"] == 1
+    assert (skipped["file"], skipped["position"]) == (str(data.parent / "demo.jsonl"), "line 41")
+    manifest = read_json(data / "manifest.json")
+    assert manifest["counts"]["skipped_template"] == 1
+    assert manifest["facts"]["reading"]["demo"]["broken"] == {skipped["reason"]: 1}
+    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: the chat template cannot render .* tool turns"):
+        make({"template": "article", "on_broken_record": "stop"}, demo=[*RECORDS, {"conversations": talk}])
 
 
 def test_a_record_may_be_several_examples(make: Make, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ DECLARATION_BYTES = 1 << 11
 """How far into a file its declaration of an encoding is looked for."""
 FEW_BYTES = 8
 """Bytes above ASCII below which an 8-bit encoding cannot be told from another."""
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _UTF16 = ("utf-16-le", "utf-16-be")
 _DECLARATION = re.compile(
@@ -78,6 +79,11 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(_ERRORS, _mark)
+
+
+def valid_text(text: str) -> str:
+    """`text` with U+FFFD for each lone surrogate. JSON can spell them (`"\\ud800"`), but they are no characters."""
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
 class Decoder:

@@ -1,162 +1,178 @@
 """Records out of files: the lines or elements of JSON, the rows of CSV, TSV and Parquet, whatever they hold.
 
-Plain or compressed. A broken record ends the reading: for data of which every record counts.
+Plain or compressed, in whatever encoding, read once from front to back. A broken record costs nobody but itself; no
+more than a few records are held in memory.
 """
 
-import csv
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib.core.errors import UserError
+from lib.core.outputs import sha256_file
 from lib.files import compression
+from lib.files.csv_records import BrokenRecord, csv_records
+from lib.files.formats import RECORDS
 from lib.files.json_records import JsonError, json_records
-from lib.files.limits import TooLong
-from lib.files.text_files import Seen, TextFile
-from lib.settings.base import nearest_name
-from lib.settings.corpus import ReadingSettings
+from lib.files.limits import EXCERPT_CHARACTERS, TooLong
+from lib.files.text_files import Broken, TextFile
 
-ENDINGS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-}
-PARQUET_ROWS = 1_000
-"""Rows that are read at a time."""
+PARQUET_BATCH_BYTES = 1 << 24
+PARQUET_BATCH_ROWS = 1_000
+
+ChooseColumns = Callable[[list[str]], list[str]]
+"""The columns of a table that are read, chosen from all. UserError says which one is missing."""
 
 
-def record_format(path: str | Path) -> str | None:
-    """The format that a file's name tells, below an ending for compression; None when it tells none."""
-    name = Path(path)
-    if name.suffix.lower() in compression.ENDINGS:
-        name = name.with_suffix("")
-    return ENDINGS.get(name.suffix.lower())
+@dataclass(frozen=True)
+class Record:
+    """What a file holds at one place."""
+
+    position: str
+    """Where in the file: `line 3`, `record 5`."""
+    value: Any
 
 
-def check_record_format(name: str) -> None:
-    """Raise UserError unless `name` is a format of records, or empty."""
-    if name and name not in READERS:
-        raise UserError(
-            f"unknown format {name!r}; the nearest known one is {nearest_name(name, list(READERS))!r} "
-            f"(known: {', '.join(READERS)})"
-        )
+Records = Iterator[Record | Broken]
 
 
-def read_records(path: Path, file_format: str = "") -> Iterator[tuple[str, Any]]:
-    """(place, record) of each record of a file in order, where a place reads `data/set.jsonl, line 3`.
+def read_records(file: TextFile, file_format: str, choose: ChooseColumns | None = None) -> Records:
+    """Each record of a file in order, or what is wrong with it.
 
-    The format is told by the file's name when not given. Cells of CSV and TSV are text. Raises UserError with file and
-    line or record for the first one that cannot be read, and for bytes that stand for no character.
+    `file_format` is one of formats.RECORDS. Cells of CSV and TSV are text. With `choose`, only these columns of tables
+    are read, and a row that reaches them is not broken. Raises UserError when the file as a whole cannot be read.
     """
-    check_record_format(file_format)
-    name = file_format or record_format(path)
-    if not name:
-        raise UserError(f"{path}: no format; name it in the sheet's column format ({', '.join(READERS)})")
-    if not path.is_file():
-        raise UserError(f"{path} does not exist")
-    yield from READERS[name](path)
+    return _READERS[file_format](file, choose)
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[str, Any]]:
-    file = _text_file(path)
-    for number, line in enumerate(file.lines(), 1):
-        place = f"{path}, line {number}"
+def _read_jsonl(file: TextFile, _: ChooseColumns | None) -> Records:
+    # Here and below, nothing holds on to a record that is passed on, since it may be tens of megabytes.
+    number = 0
+    for line in file.lines():  # `enumerate` would hold on to it
+        number += 1  # noqa: SIM113
         if isinstance(line, TooLong):
-            raise UserError(f"{place}: {line.bytes:,} bytes are too long for a record")
-        if not line.isspace():
-            yield place, _parsed(line, place)
-    _check_decoded(file)
+            yield file.too_long(f"line {number}", line)
+        elif not line.isspace():
+            record = [_parsed(line, f"line {number}")]
+            del line
+            yield record.pop()
 
 
-def _read_json(path: Path) -> Iterator[tuple[str, Any]]:
-    file = _text_file(path)
+def _read_json(file: TextFile, _: ChooseColumns | None) -> Records:
     number = 0
     try:
-        for record in json_records(file.pieces(), file.settings.maximum_document_bytes):
+        for source in json_records(file.pieces(), file.settings.maximum_document_bytes):
             number += 1
-            place = f"{path}, record {number}"
-            if isinstance(record, TooLong):
-                raise UserError(f"{place}: {record.bytes:,} bytes are too long for a record")
-            yield place, _parsed(record, place)
-    except JsonError as error:
-        raise UserError(f"{path}: broken JSON after record {number}: {error}; mend the file") from None
-    _check_decoded(file)
-
-
-def _parsed(source: str, place: str) -> Any:
-    try:
-        return json.loads(source, strict=False)  # line breaks and tabs inside a string do no harm
-    except json.JSONDecodeError as error:
-        raise UserError(f"{place}: broken JSON ({error.msg}, column {error.pos + 1})") from None
-    except (RecursionError, ValueError) as error:  # nested very deeply; a number of thousands of digits
-        raise UserError(f"{place}: {error}") from None
-
-
-def _read_csv(path: Path, delimiter: str = ",") -> Iterator[tuple[str, Any]]:
-    file = _text_file(path)
-    csv.field_size_limit(file.settings.maximum_document_bytes)
-
-    def lines() -> Iterator[str]:
-        for line in file.lines():
-            if isinstance(line, TooLong):
-                raise csv.Error(f"{line.bytes:,} bytes are too long for a record")
-            yield line
-
-    rows = csv.reader(lines(), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    try:
-        for row in rows:
-            place = f"{path}, line {rows.line_num}"
-            if not row:
-                continue
-            if not header:
-                header = row
-            elif len(row) != len(header):
-                raise UserError(f"{place}: {len(row)} cells, but the header names {len(header)} columns")
+            if isinstance(source, TooLong):
+                yield file.too_long(f"record {number}", source)
             else:
-                yield place, dict(zip(header, row, strict=True))
-    except csv.Error as error:
-        raise UserError(f"{path}, line {rows.line_num}: broken record ({error}); check its quotation marks") from None
-    _check_decoded(file)
+                record = [_parsed(source, f"record {number}")]
+                del source
+                yield record.pop()
+    except JsonError as error:
+        raise UserError(f"{file.path}: broken JSON after record {number}: {error}; mend the file") from None
 
 
-def _read_tsv(path: Path) -> Iterator[tuple[str, Any]]:
-    return _read_csv(path, delimiter="\t")
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
-    number = 0
+def _parsed(source: str, position: str) -> Record | Broken:
     try:
-        with pq.ParquetFile(path) as table:
-            for batch in table.iter_batches(batch_size=PARQUET_ROWS):
-                for record in batch.to_pylist():
+        # Not strict: line breaks and tabs inside a string do no harm.
+        return Record(position, json.loads(source, strict=False))
+    except json.JSONDecodeError as error:
+        reason = f"broken JSON ({error.msg}, column {error.pos + 1})"
+    except (RecursionError, ValueError) as error:  # nested very deeply; a number of thousands of digits
+        reason = str(error)
+    return Broken(position, reason, source[:EXCERPT_CHARACTERS])
+
+
+def _read_csv(file: TextFile, choose: ChooseColumns | None, delimiter: str = ",") -> Records:
+    """A header line, then records. Fields with quotation marks, delimiters or line breaks are quoted."""
+    header: list[str] = []
+    for number, row in csv_records(file.lines(), delimiter, file.settings.maximum_document_bytes):
+        position = f"line {number}"
+        if isinstance(row, TooLong):
+            yield file.too_long(position, row)
+        elif isinstance(row, BrokenRecord) and not header:
+            raise UserError(f"{file.path}, {position}: broken header ({row.reason})")
+        elif isinstance(row, BrokenRecord):
+            yield Broken(position, row.reason, row.text[:EXCERPT_CHARACTERS])
+        elif not header:
+            header = row
+            columns = _columns(file, header, choose, position)
+            cells = [header.index(name) for name in columns]
+        elif not choose and len(row) != len(header):
+            reason = f"{len(row)} cells, but the header names {len(header)} columns"
+            yield Broken(position, reason, delimiter.join(row)[:EXCERPT_CHARACTERS])
+        elif len(row) <= max(cells):
+            reason = f"{len(row)} cells, too few to reach column {header[max(cells)]!r}"
+            yield Broken(position, reason, delimiter.join(row)[:EXCERPT_CHARACTERS])
+        else:
+            yield Record(position, {name: row[cell] for name, cell in zip(columns, cells, strict=True)})
+
+
+def _read_tsv(file: TextFile, choose: ChooseColumns | None) -> Records:
+    """As CSV, with tabs."""
+    return _read_csv(file, choose, delimiter="\t")
+
+
+def _read_parquet(file: TextFile, choose: ChooseColumns | None) -> Records:
+    path, seen = file.path, file.seen
+    if not path.stat().st_size:
+        return
+    try:
+        # Without buffering ahead, a page is read at a time; else, a whole row group.
+        table = pq.ParquetFile(path, pre_buffer=False, buffer_size=compression.BLOCK_BYTES)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
+    with table:
+        columns = _columns(file, table.schema_arrow.names, choose)
+        seen.encoding = "utf-8"
+        number = 0
+        allowed = max(compression.FREE_BYTES, file.settings.maximum_expansion * path.stat().st_size)
+        try:
+            for batch in table.iter_batches(batch_size=_batch_rows(table.metadata), columns=columns):
+                allowed -= batch.nbytes
+                if allowed < 0:
+                    raise UserError(
+                        f"{path} ({path.stat().st_size:,} bytes) unpacks to more than corpus.maximum_expansion allows"
+                    )
+                for row in range(len(batch)):
                     number += 1
-                    yield f"{path}, record {number}", record
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: no sound Parquet file after record {number} ({reason}); fetch it again") from None
+                    position = f"record {number}"
+                    try:
+                        record = [Record(position, batch.slice(row, 1).to_pylist()[0])]
+                    except UnicodeDecodeError as error:
+                        yield Broken(position, f"no UTF-8 ({error.reason})", "")
+                    else:
+                        yield record.pop()
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} cannot be read after record {number}: {reason}; fetch it again") from None
+    seen.sha256 = sha256_file(path)
 
 
-def _text_file(path: Path) -> TextFile:
-    return TextFile(path, Seen(), ReadingSettings())
+def _columns(file: TextFile, names: list[str], choose: ChooseColumns | None, position: str = "the table") -> list[str]:
+    """The columns of a table that are read: all, or those that are chosen; UserError when they are not all there."""
+    if twice := [name for name in names if names.count(name) > 1 and not choose]:
+        raise UserError(f"{file.path}, {position}: the column {twice[0]!r} stands twice")
+    try:
+        return choose(names) if choose else names
+    except UserError as error:
+        raise UserError(f"{file.path}, {position}: {error}") from None
 
 
-def _check_decoded(file: TextFile) -> None:
-    if number := file.seen.undecodable_bytes:
-        raise UserError(f"{file.path}: {number} bytes are no {file.seen.encoding} text; save the file as UTF-8")
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """Rows that are about PARQUET_BATCH_BYTES together, in the row group with the longest ones."""
+    longest = 1
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        longest = max(longest, group.total_byte_size // max(group.num_rows, 1))
+    return max(1, min(PARQUET_BATCH_ROWS, PARQUET_BATCH_BYTES // longest))
 
 
-READERS: dict[str, Callable[[Path], Iterator[tuple[str, Any]]]] = {
-    "jsonl": _read_jsonl,
-    "json": _read_json,
-    "csv": _read_csv,
-    "tsv": _read_tsv,
-    "parquet": _read_parquet,
-}
+_READERS: dict[str, Callable[[TextFile, ChooseColumns | None], Records]] = dict(
+    zip(RECORDS, (_read_jsonl, _read_json, _read_csv, _read_tsv, _read_parquet), strict=True)
+)

@@ -4,11 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from lib.core.errors import UserError
 from lib.files import compression
 from lib.files.decoding import Decoder
 from lib.files.limits import EXCERPT_CHARACTERS, Collector, TooLong, utf8_length
-from lib.settings.corpus import ReadingSettings
+from lib.settings.corpus import ReadingLimits, ReadingSettings
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -42,7 +46,7 @@ class TextFile:
 
     path: Path
     seen: Seen
-    settings: ReadingSettings
+    settings: ReadingLimits
 
     def pieces(self) -> Iterator[str]:
         """Its text, unpacked and decoded."""
@@ -100,3 +104,18 @@ class TextFile:
             if length > self.settings.maximum_document_bytes:
                 return self.too_long(position, TooLong(text[:EXCERPT_CHARACTERS], length))
         return text
+
+
+def stopping_at_broken(found: Iterator[T | Broken], path: Path, settings: ReadingSettings) -> Iterator[T | Broken]:
+    """What was `found` in a file; UserError at the first broken record if the settings say so."""
+    if settings.on_broken_record == "quarantine":
+        return found
+
+    def checked(one: T | Broken) -> T | Broken:
+        if isinstance(one, Broken):
+            raise UserError(
+                f"{path}, {one.position}: {one.reason}; mend it, or set corpus.on_broken_record to quarantine"
+            )
+        return one
+
+    return map(checked, found)

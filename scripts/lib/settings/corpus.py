@@ -12,17 +12,23 @@ Script = Literal[
 ]  # fmt: skip
 
 
-class ReadingSettings(StageSettings):
-    """How files are read."""
+class ReadingLimits(StageSettings):
+    """How much of a file is read: corpus, instructions, benchmarks, prompts and control text alike."""
 
-    on_broken_record: Literal["quarantine", "stop"] = "quarantine"
-    """What becomes of records that cannot be read: they are kept aside and counted, or the run stops."""
     maximum_document_bytes: int = Field(default=2**26, ge=1_000)
-    """Longer documents are put into quarantine. No more than a few times this much is held in memory."""
+    """Longer documents and records are put into quarantine. No more than a few times this much is held in memory."""
     maximum_expansion: float = Field(default=200, ge=1)
     """A compressed file that unpacks to more than this many times its size, and to over 256 MB, is refused."""
     maximum_unpacked_bytes: int = Field(default=10**12, ge=1)
     """A compressed file that unpacks to more than this is refused."""
+
+
+class ReadingSettings(ReadingLimits):
+    """How files are read."""
+
+    on_broken_record: Literal["quarantine", "stop"] = "quarantine"
+    """What becomes of records that cannot be read: they are kept aside and counted, or the run stops. It holds for the
+    corpus, benchmarks, prompts and control text; instructions have `sft.on_broken_record`."""
 
 
 class CleaningSettings(StageSettings):
@@ -139,7 +145,7 @@ class DecontaminationSettings(StageSettings):
     decontaminate_instructions: bool = True
     """Count the instruction sets among the texts that must not be repeated."""
     benchmarks: list[str] = Field(default_factory=list)
-    """Files with benchmarks (text, JSON, JSONL, CSV, TSV or Parquet) that must not be repeated."""
+    """Addresses of files with benchmarks, in any format that a source of text can have, that must not be repeated."""
 
     @property
     def training_folder(self) -> str:

@@ -16,8 +16,9 @@ class ScoringSettings(StageSettings):
     """Most characters scored in one piece; every model sees the same pieces."""
     max_instructions: int = Field(default=64, ge=1)
     """Most held-out instructions that are scored."""
-    prompts: list[str] = Field(default_factory=list)
-    """Questions that every model answers, for a person to read."""
+    prompts: str | list[str] = Field(default_factory=list)
+    """Questions that every model answers, for a person to read: a list, or the address of a file with one on each line
+    or in the field `prompt` of each record."""
     max_new_tokens: int = Field(default=96, ge=1)
     """Longest answer to a prompt, in tokens."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -26,4 +27,4 @@ class ScoringSettings(StageSettings):
 
 class EvaluationSettings(ScoringSettings):
     control: str | None = None
-    """Text file in the base model's own language, scored to show what was forgotten."""
+    """Address of a file with text in the base model's own language, scored to show what was forgotten."""

@@ -11,6 +11,11 @@ from lib.settings.training import TrainingSettings
 class InstructionSettings(StageSettings):
     """How instruction records become training examples."""
 
+    on_broken_record: Literal["quarantine", "stop"] = "quarantine"
+    """What becomes of records that cannot be read or repaired: they are set aside and counted, or the run stops."""
+    maximum_broken_records: float = Field(default=0.05, ge=0, le=1)
+    """Maximum share of the records of a set that may be set aside; with more, the run stops. Raise it for a set that is
+    known to be uneven."""
     template: Literal["base", "chatml", "article"] = "base"
     """Chat template: the base model's own, ChatML, or the article's lines `指令：…`, `输入：…`, `输出：…`."""
     max_length: int = Field(default=512, ge=16)

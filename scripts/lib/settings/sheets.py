@@ -13,6 +13,12 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MAX_WEIGHT = 100
 LAYOUTS = ("alpaca", "sharegpt", "messages")
 """What records of instructions can look like; see lib.sft.conversations."""
+KEYS = (
+    *("instruction", "input", "output", "system", "history"),
+    *("conversations", "messages", "role", "content", "reasoning_content"),
+    *("tools", "category"),
+)
+"""Keys of records of instructions that the column `columns` can give other names."""
 NUMBERS = ("weight", "max_characters", "replay")  # columns that do not hold text
 
 
@@ -30,6 +36,8 @@ class Source:
     """Format of the file; by its ending when empty."""
     layout: str = ""
     """For instructions: what records look like, one of LAYOUTS; by their keys when empty."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """For instructions: the records' names for keys, theirs by ours; written `instruction=question,output=answer`."""
     text_field: str = ""
     """For records: the field that holds the text."""
     license: str = ""
@@ -78,7 +86,9 @@ def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> d
             raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
         values: dict[str, Any] = {
-            column: cell for column, cell in cells.items() if column not in NUMBERS and column not in settings
+            column: cell
+            for column, cell in cells.items()
+            if column not in (*NUMBERS, "columns") and column not in settings
         }
         if not NAME_PATTERN.fullmatch(values.get("name", "")):
             raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
@@ -90,10 +100,28 @@ def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> d
             raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
         if own_settings:
             values["settings"] = _settings(own_settings, cells, where)
-        sources[values["name"]] = Source(**values, **_numbers(cells, where))
+        sources[values["name"]] = Source(**values, columns=_columns(cells, where), **_numbers(cells, where))
     if not sources:
         raise UserError(f"{path}: no source; add at least one row")
     return sources
+
+
+def _columns(cells: dict[str, str], where: str) -> dict[str, str]:
+    """The pairs of the column `columns`."""
+    columns: dict[str, str] = {}
+    for pair in filter(None, cells.get("columns", "").split(",")):
+        key, _, name = (part.strip() for part in pair.partition("="))
+        if not name:
+            raise UserError(f"{where}: columns {pair.strip()!r} must be written key=name, as in instruction=question")
+        if key not in KEYS:
+            raise UserError(
+                f"{where}: columns: unknown key {key!r}; the nearest known one is {nearest_name(key, list(KEYS))!r} "
+                f"(known: {', '.join(KEYS)})"
+            )
+        if key in columns:
+            raise UserError(f"{where}: columns names {key!r} twice")
+        columns[key] = name
+    return columns
 
 
 def _settings(model: type[StageSettings], cells: dict[str, str], where: str) -> dict[str, Any]:

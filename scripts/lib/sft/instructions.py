@@ -1,16 +1,40 @@
-"""Instruction sets: files of conversations, read strictly, and which of them are held out."""
+"""Instruction sets: files of records, each a conversation or broken, and which conversations are held out."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lib.core.errors import UserError, about
-from lib.files.records import READERS, read_records, record_format
+from lib.files.formats import RECORDS, check_format, choose_formats
+from lib.files.limits import EXCERPT_CHARACTERS
+from lib.files.records import Record, read_records
+from lib.files.text_files import Broken, Seen, TextFile
+from lib.settings.corpus import ReadingLimits
 from lib.sft.conversations import Conversation, parse
-from lib.sources.listing import fetched_source_files
+from lib.sources.listing import fetched_source_files, shown_name
+
+
+@dataclass(frozen=True)
+class InstructionRecord:
+    """What a set holds at one place."""
+
+    id: str
+    """The set and the record's number in it, from 0, broken ones included."""
+    source: str
+    """Name of the set."""
+    file: str
+    position: str
+    """Where in the file: `line 3`, `record 5`."""
+    found: Conversation | Broken
+
+    @property
+    def place(self) -> str:
+        """File and position, for a message."""
+        return f"{self.file}, {self.position}"
 
 
 @dataclass(frozen=True)
@@ -18,49 +42,64 @@ class InstructionSet:
     """One row of the sheet, fetched."""
 
     name: str
-    files: Sequence[Path]
-    file_format: str = ""
+    files: Mapping[str, Path]
+    """The files that hold records, by the names that messages give them."""
+    formats: Mapping[str, str]
+    """The format of each."""
+    limits: ReadingLimits
     layout: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The records' names for keys: theirs by ours."""
     weight: float = 1.0
 
-    def conversations(self) -> Iterator[tuple[str, Conversation]]:
-        """(place, conversation) of every record; see read_instructions."""
-        return read_instructions(self.files, self.file_format, self.layout)
+    def records(self) -> Iterator[InstructionRecord]:
+        """Every record of all files, in order. Raises UserError when a file as a whole cannot be read."""
+        number = 0
+        for name, path in self.files.items():
+            for record in read_records(TextFile(path, Seen(), self.limits), self.formats[name]):
+                found = record if isinstance(record, Broken) else self._parsed(record)
+                yield InstructionRecord(f"{self.name}:{number:08d}", self.name, name, record.position, found)
+                number += 1
+
+    def _parsed(self, record: Record) -> Conversation | Broken:
+        try:
+            return parse(record.value, self.layout, self.columns)
+        except UserError as error:
+            try:
+                text = json.dumps(record.value, default=str)  # ASCII, as lone surrogates cannot be written otherwise
+            except RecursionError:
+                text = ""
+            return Broken(record.position, str(error), text[:EXCERPT_CHARACTERS])
 
 
-def opened_sets(rows: Sequence[Mapping[str, Any]], downloads: Path, stack: ExitStack) -> list[InstructionSet]:
-    """The sets of all `rows` of the sheet, fetched for as long as `stack` is open."""
+def opened_sets(
+    rows: Sequence[Mapping[str, Any]], downloads: Path, limits: ReadingLimits, stack: ExitStack
+) -> list[InstructionSet]:
+    """The sets of all `rows` of the sheet, fetched for as long as `stack` is open.
+
+    Format and layout are inferred from the names and keys when a row does not give them; of several files, those whose
+    names tell no format of records are left out.
+    """
     sets = []
     for row in rows:
+        if row.get("format"):
+            with about(f"instruction set {row['name']}"):
+                check_format(row["format"], RECORDS)
         files = stack.enter_context(fetched_source_files(row["uri"], downloads, row.get("sha256", "")))
+        formats, _ = choose_formats(list(files), row["uri"], row.get("format", ""), RECORDS)
+        paths = {shown_name(row["uri"], name, files[name], downloads): Path(files[name]) for name in formats}
         sets.append(
             InstructionSet(
                 row["name"],
-                [Path(path) for path in files.values()],
-                row.get("format", ""),
+                paths,
+                dict(zip(paths, formats.values(), strict=True)),
+                limits,
                 row.get("layout", ""),
+                row.get("columns", {}),
                 row.get("weight", 1.0),
             )
         )
     return sets
-
-
-def read_instructions(
-    paths: Sequence[Path], file_format: str = "", layout: str = ""
-) -> Iterator[tuple[str, Conversation]]:
-    """(place, conversation) of every record in all files `paths`, in order; a place reads `data/set.jsonl, line 3`.
-
-    Format and layout are told by the names and keys when not given; of several files, those whose names tell no format
-    are left out. Raises UserError that names file, line or record, and what is wrong with the first bad record.
-    """
-    chosen = [path for path in paths if file_format or len(paths) == 1 or record_format(path)]
-    if not chosen:
-        raise UserError(f"{paths[0].parent} holds no instruction file ({', '.join(READERS)})")
-    for path in chosen:
-        for place, record in read_records(path, file_format):
-            with about(place):
-                conversation = parse(record, layout)
-            yield place, conversation
 
 
 def held_out(prompt: str, fraction: float, seed: int) -> bool:

@@ -2,11 +2,11 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lib.core.errors import UserError
+from lib.files.decoding import LONE_SURROGATE, valid_text
 from lib.settings.sheets import LAYOUTS
 from lib.sft.turns import REASONING_KEYS, Role, Turn
 
@@ -51,7 +51,6 @@ CALLING_ROLES = ("function_call", "tool_call")
 """Roles whose text is a call, written as JSON."""
 MODES = ("on", "off")
 """What some records hold in a key named like a thought: whether the answer was thought about."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _FALSE, _TRUE = ("0", "false"), ("1", "true")
 
 
@@ -108,7 +107,7 @@ class Fields:
         if not isinstance(value, str):
             raise UserError(f"{where} must be text, not {short(value)}")
         if not value.isascii():
-            if _SURROGATE.search(value):
+            if LONE_SURROGATE.search(value):
                 raise UserError(f"{where} holds half a surrogate pair, which is no character")
             if "\ufffd" in value:
                 raise UserError(f"{where} holds U+FFFD, which stands for a character that was lost")
@@ -151,12 +150,12 @@ class Fields:
     def unread(self) -> Iterator[str]:
         """Keys that hold something and that nobody asked for."""
         return (
-            _printable(str(key)) for key, value in self.values.items() if key not in self._read and not _is_empty(value)
+            valid_text(str(key)) for key, value in self.values.items() if key not in self._read and not _is_empty(value)
         )
 
     def found(self) -> str:
         """The keys, for a message."""
-        return f"found: {_printable(', '.join(sorted(map(str, self.values)))[:200]) or 'no keys'}"
+        return f"found: {valid_text(', '.join(sorted(map(str, self.values)))[:200]) or 'no keys'}"
 
 
 class RecordReader:
@@ -298,7 +297,7 @@ def _tool(tool: Any) -> Mapping[str, Any]:
 def _plain(value: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """`value` as JSON has it; values of other types, as Parquet may hold, become text."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    if _SURROGATE.search(text):
+    if LONE_SURROGATE.search(text):
         raise UserError(f"{where} holds half a surrogate pair, which is no character")
     plain: Mapping[str, Any] = json.loads(text)
     return plain
@@ -319,11 +318,7 @@ def _is_empty(value: Any) -> bool:
 
 def short(value: Any) -> str:
     """The beginning of a value, for a message."""
-    return _printable(json.dumps(value, ensure_ascii=False, default=str)[:60])
-
-
-def _printable(text: str) -> str:
-    return _SURROGATE.sub("\ufffd", text)
+    return valid_text(json.dumps(value, ensure_ascii=False, default=str)[:60])
 
 
 _PARSERS: dict[str, Callable[[RecordReader], Iterator[Turn]]] = dict(

@@ -47,6 +47,16 @@ def fetched_source_files(uri: str, downloads: Path, sha256: str) -> Iterator[dic
             yield _files(path)
 
 
+def shown_name(uri: str, name: str, path: str, downloads: Path) -> str:
+    """What messages call the file `name` of `uri`: its path, or the address where downloads come from.
+
+    The path of a download tells a reader nothing, and it differs between machines.
+    """
+    if not Path(path).is_relative_to(downloads):
+        return as_written(path)
+    return uri if uri.endswith(name) else f"{uri}: {name}"
+
+
 def _files(path: Path) -> dict[str, str]:
     """Paths by names: those below `path` when it is a directory, else as they are written. In order.
 

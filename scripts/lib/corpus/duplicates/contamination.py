@@ -4,7 +4,6 @@ Kept are 8 bytes (a hash) and 4 bytes (whose it is) for every distinct n-gram. P
 both files into memory, so that all jobs on a machine share them.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lib.core.errors import UserError
+from lib.corpus.extraction.html_tags import strip_markup
+from lib.corpus.reading.documents import read_documents
+from lib.files.decoding import valid_text
+from lib.files.formats import RECORDS
+from lib.files.records import read_records
+from lib.files.text_files import Broken, Seen, TextFile, stopping_at_broken
+from lib.settings.corpus import ReadingSettings
 from lib.text.ngrams import BATCH_CHARACTERS, Hashes, folded_batches, ngram_hashes, windows
 
 _MOST_BITS = 28  # a filter takes 256 MB at most
@@ -109,39 +114,37 @@ class Contamination:
         return maybe[is_match], places[is_match]
 
 
-def benchmark_texts(path: Path) -> Iterator[tuple[str, str]]:
-    """(name, text) of every text in a file: all strings of its records, or all that a text file holds."""
-    try:
-        for number, record in enumerate(_records(path)):
-            for text in _strings(record):
-                yield f"{path}:{number}", text
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except (ValueError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path}: cannot be read as a benchmark: {str(error).splitlines()[0]}") from None
+def benchmark_texts(
+    path: Path, file_format: str, name: str, settings: ReadingSettings
+) -> Iterator[tuple[str, str] | Broken]:
+    """(name and number of the record, text) of every text in a file, or why a record has none.
 
-
-def _records(path: Path) -> Iterator[Any]:
-    if path.suffix in (".parquet", ".csv", ".tsv"):
-        if path.suffix == ".parquet":
-            frame = pl.read_parquet(path)
+    The texts are all strings of its records, or what the file says, of a page its main text. Raises UserError when the
+    file as a whole cannot be read.
+    """
+    for number, found in enumerate(_benchmark_records(path, file_format, settings)):
+        if isinstance(found, Broken):
+            yield found
         else:
-            frame = pl.read_csv(path, separator="\t" if path.suffix == ".tsv" else ",", infer_schema=False)
-        yield from frame.iter_rows()
-    elif path.suffix == ".jsonl":
-        with path.open(encoding="utf-8-sig") as lines:
-            yield from (json.loads(line) for line in lines if line.strip())
-    elif path.suffix == ".json":
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        yield from content if isinstance(content, list) else [content]
+            for text in _strings(found):
+                yield f"{name}:{number}", text
+
+
+def _benchmark_records(path: Path, file_format: str, settings: ReadingSettings) -> Iterator[Any]:
+    if file_format in RECORDS:
+        file = TextFile(path, Seen(), settings)
+        for record in stopping_at_broken(read_records(file, file_format), path, settings):
+            yield record if isinstance(record, Broken) else record.value
     else:
-        yield path.read_text(encoding="utf-8-sig")
+        for document in read_documents(path, file_format, "", Seen(), settings):
+            is_page = file_format == "html" and isinstance(document, str)
+            yield strip_markup(pl.Series([document]))[0] if is_page else document
 
 
 def _strings(value: Any) -> Iterator[str]:
     """All strings in nested lists and mappings."""
     if isinstance(value, str):
-        yield value
+        yield valid_text(value)
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _strings(part)

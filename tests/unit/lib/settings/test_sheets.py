@@ -87,6 +87,9 @@ def test_the_sheets_of_the_default_run_are_read() -> None:
         ("name\turi\treplay\nnews\ta\t1\n", "line 2: replay '1' must be a share of the tokens, below 1"),
         ("name\turi\treplay\nnews\ta\tnan\n", "line 2: replay 'nan' must be a share"),
         ("name\turi\tlayout\nnews\ta\tchat\n", "line 2: unknown layout 'chat' \\(known: alpaca, sharegpt, messages"),
+        ("name\turi\tcolumns\nnews\ta\toutput\n", "line 2: columns 'output' must be written key=name"),
+        ("name\turi\tcolumns\nnews\ta\toutptu=b\n", "columns: unknown key 'outptu'; the nearest known one is 'output'"),
+        ("name\turi\tcolumns\nnews\ta\toutput=b,output=c\n", "line 2: columns names 'output' twice"),
         ("name\turi\n", "no source; add at least one row"),
         ("", "lacks the column 'name'"),
     ],
@@ -94,6 +97,12 @@ def test_the_sheets_of_the_default_run_are_read() -> None:
 def test_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_sheet(sheet(tmp_path, text))
+
+
+def test_names_of_keys(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "name\turi\tcolumns\na\ta.csv\tinstruction=the question, output = answer\nb\tb.csv\t\n")
+    columns = [source.columns for source in read_sheet(path).values()]
+    assert columns == [{"instruction": "the question", "output": "answer"}, {}]
 
 
 def test_shares_of_replayed_sources(tmp_path: Path) -> None:

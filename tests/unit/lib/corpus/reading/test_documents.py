@@ -11,7 +11,7 @@ import pytest
 
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
-from lib.corpus.reading.documents import READERS, check_format, format_of, read_documents
+from lib.corpus.reading.documents import read_documents
 from lib.files import compression
 from lib.files.compression import BLOCK_BYTES
 from lib.files.text_files import Broken, Seen
@@ -33,42 +33,6 @@ def read(
     path = tmp_path / "source"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     return read_path(path, file_format, field, seen, **settings)
-
-
-@pytest.mark.parametrize(
-    ("name", "file_format"),
-    [
-        ("a.txt", "txt"),
-        ("a.md", "txt"),
-        ("a.TXT.GZ", "txt"),
-        ("a.htm", "html"),
-        ("a.jsonl.xz", "jsonl"),
-        ("a.ndjson", "jsonl"),
-        ("a.json.bz2", "json"),
-        ("a.csv", "csv"),
-        ("a.tsv", "tsv"),
-        ("pypi:project==1.0/data/a.parquet", "parquet"),
-        ("zhwiki-pages-articles.xml.bz2", "mediawiki"),
-        ("sitemap.xml", None),
-        ("man1/tar.1.gz", None),
-        ("logs/system.log.1", None),
-        ("a", None),
-        ("a.pdf", None),
-        ("a.gz", None),
-    ],
-)
-def test_format_by_name(name: str, file_format: str | None) -> None:
-    assert format_of(name) == file_format
-
-
-def test_unknown_format_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="unknown format 'json-line'; the nearest known one is 'jsonl'"):
-        check_format("json-line")
-
-
-def test_the_documentation_names_every_format() -> None:
-    text = (SCRIPTS.parent / "config" / "README.md").read_text(encoding="utf-8")
-    assert [name for name in READERS if f"`{name}`" not in text] == []
 
 
 def test_text_and_html_files_are_one_document(tmp_path: Path) -> None:

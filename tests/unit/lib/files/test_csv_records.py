@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lib.corpus.reading.csv_records import READS_TOGETHER, BrokenRecord, _Lines, csv_records
+from lib.files.csv_records import READS_TOGETHER, BrokenRecord, _Lines, csv_records
 from lib.files.limits import TooLong
 
 
