@@ -6,6 +6,7 @@ CONFIG ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
+OLDER := .venv-transformers-4
 SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG),--configfile $(CONFIG))
 # The run's folder, in $$folder; ends with one line when a settings file cannot be read.
 FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
@@ -42,7 +43,7 @@ report: $(VENV)/.installed
 chat: $(VENV)/.installed
 	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results/sft_model"
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(OLDER)/.installed
 	$(BIN)/ruff check scripts tests
 	$(BIN)/ruff format --check scripts tests
 	$(BIN)/mypy scripts
@@ -89,6 +90,13 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt
 	@echo "Installing the test tools into $(VENV)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
+	@touch $@
+
+# Packages that hide the newer ones of $(VENV) when they come first on PYTHONPATH; torch is shared.
+$(OLDER)/.installed: $(VENV)/.installed envs/requirements-transformers-4.txt
+	@echo "Installing transformers 4 into $(OLDER), to test that models load there"
+	@rm -rf $(OLDER)
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --target $(OLDER) -r envs/requirements-transformers-4.txt
 	@touch $@
 
 $(PEERS)/.installed: envs/requirements-bench.txt

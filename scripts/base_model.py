@@ -168,16 +168,18 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
 
     from lib.base_model.weight_files import write_weights
     from lib.models.loading import agree_on_padding
+    from lib.models.publishing import complete_config, publish_tokenizer
 
     model, tokenizer = base.model, base.tokenizer
     agree_on_padding(model, tokenizer)
     model.config.architectures = [type(model).__name__]
     model.config.dtype = getattr(torch, settings.dtype)
     model.config.save_pretrained(directory)
+    complete_config(directory)
     complete_generation_config(model, tokenizer)
     model.generation_config.save_pretrained(directory)
     write_weights(base.tensors, directory, model.config.dtype)
-    tokenizer.save_pretrained(directory)
+    publish_tokenizer(tokenizer, directory)
     size = sum(path.stat().st_size for path in directory.glob("*.safetensors"))
     counts = {
         "parameters": model.num_parameters(),

@@ -33,6 +33,7 @@ from lib.models.loading import (
     load_tokenizer,
     quiet_libraries,
 )
+from lib.models.publishing import publish_model, publish_tokenizer
 from lib.settings.base import from_json
 from lib.settings.tokenizer import InitializationSettings
 from lib.tokenizer.continued_bpe import constituents
@@ -67,8 +68,8 @@ def main() -> None:
     check_sizes(model, tokenizer)
     agree_on_padding(model, tokenizer)
     with new_directory(args.output.parent) as directory:
-        model.save_pretrained(directory)
-        tokenizer.save_pretrained(directory)
+        publish_model(model, directory)
+        publish_tokenizer(tokenizer, directory)
         write_manifest(
             directory,
             inputs={"base_model": args.base_model, "tokenizer": args.tokenizer, "corpus": args.corpus}

@@ -13,6 +13,7 @@ from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
+from lib.models.publishing import publish_model, publish_tokenizer
 from lib.training.adapters import trained_model
 
 
@@ -28,8 +29,8 @@ def main() -> None:
     tokenizer = load_tokenizer(args.model.parent)
     check_sizes(model, tokenizer)
     with new_directory(args.output.parent) as directory:
-        model.save_pretrained(directory)
-        tokenizer.save_pretrained(directory)
+        publish_model(model, directory)
+        publish_tokenizer(tokenizer, directory)
         write_manifest(
             directory,
             inputs={"model": args.model, "adapter": args.adapter},

@@ -30,6 +30,7 @@ from lib.core.outputs import new_directory, new_file, scratch_directory
 from lib.corpus.split.sampling import copies
 from lib.files.text_files import Broken
 from lib.models.loading import load_tokenizer, quiet_libraries
+from lib.models.publishing import publish_tokenizer
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingLimits
 from lib.settings.sft import InstructionSettings
@@ -71,7 +72,7 @@ def main() -> None:
     tokenizer = load_tokenizer(args.tokenizer.parent)
     set_template(tokenizer, settings.template)
     with new_directory(args.output.parent) as directory:
-        tokenizer.save_pretrained(directory / "tokenizer")
+        publish_tokenizer(tokenizer, directory / "tokenizer")
         with ExitStack() as files:
             sets = opened_sets(args.sets, args.downloads, from_json(ReadingLimits, args.reading), files)
             reports = {one.name: ReadingReport(one.name, settings) for one in sets}

@@ -16,6 +16,7 @@ from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
+from lib.models.publishing import publish_model, publish_tokenizer
 from lib.sft.model_card import model_card
 from lib.training.adapters import trained_model
 
@@ -39,8 +40,8 @@ def main() -> None:
     ends = end_tokens(model, tokenizer)
     model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
     with new_directory(args.output) as directory:
-        model.save_pretrained(directory)
-        tokenizer.save_pretrained(directory)
+        publish_model(model, directory)
+        publish_tokenizer(tokenizer, directory)
         card = model_card({name: read_json(path) for name, path in lineage.items()}, args.scores, code_version())
         card.save(directory / "README.md")
         write_manifest(

@@ -9,6 +9,7 @@ held-out text. When no tokens are to be added, the files of the base are copied 
 """
 
 import argparse
+import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json, write_json
 from lib.core.places import local_path
 from lib.corpus.storage.reader import text_batches, texts
+from lib.models.tokenizer_config import published_config
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
 from lib.tokenizer.base_vocabulary import base_vocabulary
@@ -66,6 +68,8 @@ def main() -> None:
         copy_files(base_directory, directory)
         if extended is not base:
             write(extended, lacking, directory)
+        if cuts_otherwise(base, extended):
+            check_with_model(directory, base_directory)
         write_json(directory / "report.json", report)
         table(report).write_csv(directory / "report.tsv", separator="\t")
         write_manifest(
@@ -134,6 +138,22 @@ def with_control_tokens(tokenizer: Tokenizer, tokens: Sequence[str]) -> Tokenize
     return copy
 
 
+def cuts_otherwise(base: Tokenizer, extended: Tokenizer) -> bool:
+    """Whether text is cut in another way before it is looked up."""
+    if extended is base:
+        return False
+    first, second = (json.loads(tokenizer.to_str())["pre_tokenizer"] for tokenizer in (base, extended))
+    return bool(first != second)
+
+
+def check_with_model(directory: Path, base_directory: Path) -> None:
+    """Raise UserError unless transformers reads the tokenizer in `directory` as it is, beside the base model."""
+    # Seconds of imports, which a base's own pre-tokenizer does not need: it was checked when the base was published.
+    from lib.models.publishing import check_tokenizer
+
+    check_tokenizer(directory, base_directory)
+
+
 def counts_of(base: Tokenizer, extended: Tokenizer, report: dict[str, Any]) -> dict[str, Any]:
     """The figures that the manifest holds."""
     rows = by_vocabulary(report)
@@ -171,14 +191,12 @@ def write(tokenizer: Tokenizer, lacking: Completion, directory: Path) -> None:
     Its tokenizer.json says all. transformers' classes for single models would build theirs from the vocabulary alone.
     """
     tokenizer.save(str(directory / "tokenizer.json"))
-    config = read_json(directory / "tokenizer_config.json")
-    for key in ("add_prefix_space", "legacy", "sp_model_kwargs", "added_tokens_decoder"):
-        config.pop(key, None)
+    config = published_config(read_json(directory / "tokenizer_config.json"), tokenizer)
     if lacking.pad_token:
         config["pad_token"] = lacking.pad_token
     if lacking.chat_template:
         (directory / "chat_template.jinja").write_text(lacking.chat_template, encoding="utf-8")
-    write_json(directory / "tokenizer_config.json", config | {"tokenizer_class": "PreTrainedTokenizerFast"})
+    write_json(directory / "tokenizer_config.json", config)
     special = directory / "special_tokens_map.json"  # of older versions, and read before the other one
     if lacking.pad_token and special.is_file():
         write_json(special, read_json(special) | {"pad_token": lacking.pad_token})

@@ -63,6 +63,19 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
 """By the settings file that trains a large one."""
 
 
+def cut_like_qwen2(directory: Path) -> None:
+    """Give the tokenizer in `directory` the normalizer and pre-tokenizer of Qwen 2, which transformers 5 insists on."""
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.save(str(directory / "tokenizer.json"))
+
+
 def _qwen_tokenizer() -> PreTrainedTokenizerFast:
     backend = _byte_level(QWEN, ("<|endoftext|>", "<|im_start|>", "<|im_end|>"))
     backend.normalizer = normalizers.NFC()

@@ -24,9 +24,13 @@ from transformers import (
 )
 
 from lib.core.errors import UserError
+from lib.models.publishing import SAMPLE_TEXTS
+from tiny_families import cut_like_qwen2
 from tiny_model import CHAT_TEMPLATE, TEXT, make_tiny_model, make_tiny_tokenizer, write_sentencepiece
+from tokenizer_kinds import write_kind
 
 PROGRAM = Path(base_model.__file__)
+SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
 @pytest.fixture
@@ -179,17 +183,40 @@ def test_some_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_family(
     config_class: type[PreTrainedConfig], tied: bool, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = config_class(**sizes, vocab_size=400, num_key_value_heads=2, pad_token_id=0, tie_word_embeddings=tied)
+    config = config_class(**SIZES, vocab_size=400, num_key_value_heads=2, pad_token_id=0, tie_word_embeddings=tied)
     model = AutoModelForCausalLM.from_config(config).eval()
     model.save_pretrained(source)
+    if config_class is Qwen2Config:
+        cut_like_qwen2(source)
     directory, manifest = convert(source, tmp_path, monkeypatch)
     assert manifest["facts"]["architecture"] == type(model).__name__
     assert manifest["counts"]["parameters"] == model.num_parameters()
     written = AutoModelForCausalLM.from_pretrained(directory).eval()
     ids = torch.tensor([[5, 6, 7, 8]])
     assert torch.equal(written(ids).logits, model(ids).logits)
-    assert json.loads((directory / "config.json").read_text()) == json.loads((source / "config.json").read_text())
+    written_config, source_config = (json.loads((path / "config.json").read_text()) for path in (directory, source))
+    older = {"torch_dtype": "float32", "rope_theta": source_config["rope_parameters"]["rope_theta"]}
+    assert written_config == source_config | older
+
+
+@pytest.mark.parametrize("kind", ["SmolLM 2", "Phi 4", "Yi"])
+def test_tokenizer_json_is_published_as_it_is(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "source"
+    truth = write_kind(kind, source)
+    directory, _ = convert(source, tmp_path, monkeypatch)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    for text in SAMPLE_TEXTS:
+        assert tokenizer.encode(text) == truth.encode(text).ids
+
+
+def test_a_tokenizer_that_transformers_reads_otherwise(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AutoModelForCausalLM.from_config(Qwen2Config(**SIZES, vocab_size=400)).save_pretrained(source)
+    with pytest.raises(UserError, match="makes a Qwen2Tokenizer of this tokenizer") as error:
+        convert(source, tmp_path, monkeypatch)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "results" / "base_model").exists()
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -3,12 +3,13 @@
 import os
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 import transformers
+from tokenizers import AddedToken
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -18,6 +19,7 @@ from transformers import (
 )
 
 from lib.core.errors import UserError
+from lib.core.outputs import read_json
 from lib.models.compute import Precision
 
 Quantization = Literal["none", "8bit", "4bit"]
@@ -31,8 +33,26 @@ def quiet_libraries() -> None:
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer saved in `directory`."""
-    return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+    """The tokenizer in `directory`: what its tokenizer.json says, whatever class the configuration names.
+
+    transformers' classes for single models take the vocabulary out of tokenizer.json and cut text in a way of their
+    own. Names of special tokens and the chat template come from the other files. Without a tokenizer.json, transformers
+    builds one from what is there.
+    """
+    file = directory / "tokenizer.json"
+    if not file.is_file():
+        return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+    settings: dict[str, Any] = {}
+    config = directory / "tokenizer_config.json"
+    if config.is_file() and "added_tokens_decoder" in read_json(config):
+        # It would be taken in the place of the added tokens that tokenizer.json describes.
+        added = read_json(file).get("added_tokens", [])
+        settings["added_tokens_decoder"] = {token.pop("id"): AddedToken(**token) for token in added}
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(directory, **settings)
+    # A length to cut or fill texts to belongs to a single call. Some published tokenizers hold one.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    return tokenizer
 
 
 def load_model(

@@ -19,6 +19,7 @@ from lib.core.errors import UserError
 from lib.core.outputs import new_file, no_room, read_json, write_json
 from lib.distributed.processes import is_first, number_of_processes, of_all, rank, summed, wait_for_all
 from lib.distributed.sharding import is_sharded, unsharded_state
+from lib.models.publishing import publish_model
 from lib.tokens.rows import IGNORED_LABEL
 from lib.training import checkpoints
 from lib.training.batches import RowSizes, collate
@@ -131,7 +132,7 @@ class StageTrainer(Trainer):
             return
         directory = Path(output_dir or self.args.output_dir)
         if not isinstance(self.model, PeftModel):
-            self.model.save_pretrained(directory, state_dict=state_dict)
+            publish_model(self.model, directory, state_dict)
             return
         self.model.save_pretrained(directory, state_dict=state, save_embedding_layers=self.save_embeddings)
         (directory / "README.md").unlink(missing_ok=True)  # PEFT's empty template
