@@ -1,6 +1,6 @@
 """What both training stages can be told: what is trained, how, in which numbers, and when to save and stop."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -77,7 +77,11 @@ class OptimizationSettings(StageSettings):
 
 
 class LoopSettings(StageSettings):
-    """When to log, measure, save and stop."""
+    """When to log, measure, save, stop and publish.
+
+    Nothing here shapes the weights of a step, so a run goes on from its checkpoints when one of these is changed.
+    `eval_steps` and `early_stopping_patience` decide which step is published, not what its weights are.
+    """
 
     logging_steps: int = Field(default=5, ge=1)
     """Steps between two lines of progress."""
@@ -91,12 +95,23 @@ class LoopSettings(StageSettings):
     """Checkpoints kept on disk; the newest and the best always are."""
     max_minutes: float | None = Field(default=None, gt=0)
     """Save and stop after this many minutes; the next run goes on from there."""
+    allow_worse: bool = False
+    """Publish a run whose validation loss never falls below its start, marked as such, instead of ending in an error.
+    A loss that is not a number always ends the run."""
     report_to: list[Literal["tensorboard", "wandb", "mlflow"]] = Field(default_factory=list)
     """Where curves go besides `trainer_log.tsv`: TensorBoard files in `logs/tensorboard`; others need a package."""
 
 
 class TrainingSettings(AdapterSettings, PrecisionSettings, OptimizationSettings, LoopSettings):
     """Everything that a training run can be told."""
+
+    def shaping(self) -> dict[str, Any]:
+        """The values that shape the weights of a step, but for those that only a run resolves: precision and steps."""
+        sections = (AdapterSettings, PrecisionSettings, OptimizationSettings)
+        keys = {key for section in sections for key in section.model_fields} - {"precision", "epochs", "max_steps"}
+        if not self.compile:  # compiled code that computes something again may round otherwise
+            keys.remove("gradient_checkpointing")
+        return self.model_dump(mode="json", include=keys)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

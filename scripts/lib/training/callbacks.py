@@ -48,7 +48,7 @@ class Progress(TrainerCallback):
 
 
 class KeepBest(TrainerCallback):
-    """Saves a checkpoint whenever the validation loss is the lowest yet, and stops when it no longer falls."""
+    """Saves a checkpoint when the validation loss is the lowest since the start, and stops when it no longer falls."""
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
@@ -56,8 +56,8 @@ class KeepBest(TrainerCallback):
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        losses = validation_losses(state)
-        if losses[-1] < min(losses[:-1], default=math.inf):
+        _, *losses = validation_losses(state)  # of the start there is nothing to save
+        if losses and losses[-1] < min(losses[:-1], default=math.inf):
             control.should_save = True
         if no_longer_falls(state, self.patience):
             control.should_save = True
@@ -66,7 +66,7 @@ class KeepBest(TrainerCallback):
 
 
 def validation_losses(state: TrainerState) -> list[float]:
-    """All validation losses measured so far, in order."""
+    """All validation losses measured so far, in order; the first is that of the start, before any step."""
     return [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
 
 
@@ -74,6 +74,19 @@ def no_longer_falls(state: TrainerState, patience: int | None) -> bool:
     """Whether the last `patience` validation losses are no lower than one before. Nothing but the log is looked at."""
     losses = validation_losses(state)
     return patience is not None and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+def is_worse_than_start(state: TrainerState) -> bool:
+    """Whether no step that was measured has a lower validation loss than the start."""
+    return min(validation_losses(state)[1:], default=math.inf) >= validation_losses(state)[0]
+
+
+def best_and_start(state: TrainerState) -> str:
+    """The validation loss at the start and at the best step so far, in words."""
+    start = f"{validation_losses(state)[0]:.4f} at the start"
+    if state.best_metric is None:
+        return start
+    return f"{start}, {state.best_metric:.4f} at best (step {state.best_global_step})"
 
 
 class StopOnRequest(TrainerCallback):

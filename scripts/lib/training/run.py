@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -30,8 +29,24 @@ from lib.settings.training import TrainingSettings
 from lib.tokens.order import group_by_length, number_of_steps, planned_order
 from lib.training.adapters import make_trainable
 from lib.training.batches import OrderedRows, RowSizes
-from lib.training.callbacks import KeepBest, Progress, StopOnRequest, no_longer_falls
-from lib.training.checkpoints import best_checkpoint, latest_checkpoint, read_state, work_directory
+from lib.training.callbacks import (
+    KeepBest,
+    Progress,
+    StopOnRequest,
+    best_and_start,
+    is_worse_than_start,
+    no_longer_falls,
+    validation_losses,
+)
+from lib.training.checkpoints import (
+    begin,
+    best_checkpoint,
+    content_digest,
+    difference,
+    latest_checkpoint,
+    read_state,
+    work_directory,
+)
 from lib.training.compilation import compile_layers
 from lib.training.label_loss import keeps_examples_apart, use_label_loss
 from lib.training.optimizers import make_optimizer
@@ -84,10 +99,10 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     device = pick_device(run.gpu)
     join(device)
     precision = pick_precision(settings.precision, device)
-    work = work_directory(run.work / run.stage, _identity(run, precision))
-
     batch = settings.batch_size * settings.gradient_accumulation * number_of_processes()
     steps = number_of_steps(len(train_set), batch, settings.epochs, settings.max_steps)
+    identity = _identity(run, device, precision, steps, len(validation_set))
+    work = work_directory(run.work / run.stage, identity)
     sizes = RowSizes.of(train_set)
     order = planned_order(run.data.parent, len(train_set), steps * batch, run.seed)
     if by_length:
@@ -103,13 +118,17 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     stop = StopOnRequest(settings.max_minutes)
     checkpoint = of_first(latest_checkpoint(work) if is_first() else None)
     state = read_state(checkpoint) if checkpoint else None
-    if state is None or not _is_finished(state, steps, settings):
+    if state is not None and _is_finished(state, steps, settings):
+        say(f"{run.stage}: all steps are done in {checkpoint}; there is nothing left to train")
+    else:
+        if is_first():
+            _say_where_it_starts(run.stage, work, identity, checkpoint)
         trainer = StageTrainer(
             stage=run.stage,
             save_embeddings=settings.embeddings == "all",
             save_total_limit=settings.save_total_limit,
             model=model,
-            args=_arguments(run, work, steps, precision, device),
+            args=_arguments(run, work, steps, precision, device, is_new=checkpoint is None),
             train_dataset=OrderedRows(train_set, order),
             eval_dataset=validation_set,
             callbacks=[
@@ -120,14 +139,13 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
             optimizers=(make_optimizer(model, settings), None),
         )
         trainer.remove_callback(PrinterCallback)
-        if checkpoint:
-            say(f"{run.stage}: going on from {checkpoint}")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         state = trainer.state
         if not _is_finished(state, steps, settings):
             say(f"{run.stage}: stopped by {stop.reason} at step {state.global_step}; run again to go on")
             leave()
             sys.exit(STOPPED)
+    _require_progress(run, state, work)
     if is_first():
         facts = {"precision": precision, "processes": number_of_processes(), **shares}
         _publish(run, work, state, {**counts, "steps": state.global_step}, facts)
@@ -136,19 +154,33 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     leave()
 
 
-def _identity(run: Run, precision: Precision) -> dict[str, Any]:
-    """Everything that shapes the run's result; what says when to stop or whom to tell does not."""
+def _identity(run: Run, device: torch.device, precision: Precision, steps: int, validation_rows: int) -> dict[str, Any]:
+    """What shapes the weights of a step, and what their validation loss is measured on.
+
+    When to log, measure, save, stop and publish is no part of it, nor are the versions of libraries.
+    """
     return {
-        "settings": run.settings.model_dump(mode="json", exclude={"max_minutes", "report_to", "save_total_limit"}),
-        "seed": run.seed,
-        "model": read_json(run.model),
-        "adapter": read_json(run.adapter) if run.adapter else None,
-        "data": read_json(run.data),
+        **run.settings.shaping(),
         "precision": precision,
-        "gpu": run.gpu,
+        "steps": steps,
+        "seed": run.seed,
+        "device": device.type,
         "processes": number_of_processes(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "validation_rows": validation_rows,
+        "model": content_digest(run.model),
+        "adapter": content_digest(run.adapter) if run.adapter else None,
+        "data": content_digest(run.data),
     }
+
+
+def _say_where_it_starts(stage: str, work: Path, identity: Mapping[str, Any], checkpoint: Path | None) -> None:
+    """A line on the checkpoint that the run goes on from or, when it starts afresh, on those of other runs."""
+    if checkpoint:
+        say(f"{stage}: going on from {checkpoint}")
+        return
+    if others := difference(work, identity):
+        say(f"{stage}: {others}; starting afresh")
+    begin(work, identity)
 
 
 def _prepare_model(
@@ -195,7 +227,9 @@ def _prepare_model(
     return trained, counts
 
 
-def _arguments(run: Run, work: Path, steps: int, precision: Precision, device: torch.device) -> TrainingArguments:
+def _arguments(
+    run: Run, work: Path, steps: int, precision: Precision, device: torch.device, is_new: bool
+) -> TrainingArguments:
     settings = run.settings
     has_decay = settings.schedule == "warmup_stable_decay"
     os.environ.setdefault("TENSORBOARD_LOGGING_DIR", f"logs/tensorboard/{run.stage}")
@@ -218,6 +252,7 @@ def _arguments(run: Run, work: Path, steps: int, precision: Precision, device: t
         activation_checkpointing=settings.gradient_checkpointing,
         logging_steps=settings.logging_steps,
         logging_nan_inf_filter=False,
+        eval_on_start=is_new,
         eval_strategy="steps",
         eval_steps=settings.eval_steps,
         save_strategy="steps",
@@ -242,6 +277,21 @@ def _is_finished(state: TrainerState, steps: int, settings: TrainingSettings) ->
     return state.global_step >= steps or no_longer_falls(state, settings.early_stopping_patience)
 
 
+def _require_progress(run: Run, state: TrainerState, work: Path) -> None:
+    """UserError when the run never was better than its start, unless `allow_worse` is set; then a line says so."""
+    if not is_worse_than_start(state):
+        return
+    problem = f"{run.stage}: the validation loss never fell below its start: {best_and_start(state)}"
+    if run.settings.allow_worse:
+        say(f"{problem}; published all the same, since {run.stage}.allow_worse is set")
+        return
+    leave()
+    raise UserError(
+        f"{problem}; nothing is published. Lower {run.stage}.learning_rate ({run.settings.learning_rate:g}), train for "
+        f"more steps, or set {run.stage}.allow_worse to publish it from its checkpoints in {work}"
+    )
+
+
 def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int], facts: Mapping[str, Any]) -> None:
     """Write the best adapter or model, the training log and the manifest."""
     history = pd.DataFrame(state.log_history)
@@ -260,11 +310,16 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
         write_manifest(
             directory,
             inputs={"model": run.model, "data": run.data} | ({"adapter": run.adapter} if run.adapter else {}),
-            counts={**counts, "best_step": state.best_global_step, "best_validation_loss": state.best_metric},
+            counts={
+                **counts,
+                "best_step": state.best_global_step,
+                "best_validation_loss": state.best_metric,
+                "validation_loss_at_start": validation_losses(state)[0],
+            },
             settings=run.settings,
             seed=run.seed,
             packages=PACKAGES,
-            facts=facts,
+            facts={**facts, "worse_than_start": is_worse_than_start(state)},
         )
     what = "adapter" if run.settings.method == "lora" else "model"
     print(

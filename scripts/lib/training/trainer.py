@@ -23,6 +23,7 @@ from lib.models.publishing import publish_model
 from lib.tokens.rows import IGNORED_LABEL
 from lib.training import checkpoints
 from lib.training.batches import RowSizes, collate
+from lib.training.callbacks import best_and_start
 
 RUNNING_LOSS = "running_loss.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -44,7 +45,7 @@ class StageTrainer(Trainer):
         self.save_embeddings = save_embeddings
         self.save_total_limit = save_total_limit
         self.model_accepts_loss_kwargs = True  # the sum is divided by the labels of the whole step, not of the batch
-        self.add_callback(_RunningLoss(self))
+        self.add_callback(_Resumed(self))
 
     def compute_loss(
         self,
@@ -119,9 +120,16 @@ class StageTrainer(Trainer):
             for row in rows:
                 record = {"file": f"{split}.arrow", "row": row, "step": self.state.global_step + 1, **data[row]}
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        step = self.state.global_step
+        if split == "validation" and not step:
+            problem, remedy = f"before the first step, the validation loss is {loss}", ""
+        else:
+            what = f"step {step}: the validation loss" if split == "validation" else f"step {step + 1}: the loss"
+            problem = f"{what} is {loss} (validation loss {best_and_start(self.state)})"
+            remedy = f"lower {self.stage}.learning_rate, "
         raise UserError(
-            f"{self.stage}: step {self.state.global_step + 1}: the loss is {loss}; look at the rows in {path}, lower "
-            f"{self.stage}.learning_rate, or set {self.stage}.precision to fp32, and run again"
+            f"{self.stage}: {problem}; nothing is published; look at the rows in {path}, {remedy}or set "
+            f"{self.stage}.precision to fp32, and run again"
         )
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
@@ -170,8 +178,11 @@ class StageTrainer(Trainer):
         wait_for_all()
 
 
-class _RunningLoss(TrainerCallback):
-    """Gives a resumed run the losses since the last line of the log, so that its log is that of an undisturbed one."""
+class _Resumed(TrainerCallback):
+    """Gives a resumed run the losses since the last line of the log, so that its log is that of an undisturbed one.
+
+    How often it logs, measures and saves is up to its own settings, not to those of the checkpoint.
+    """
 
     def __init__(self, trainer: StageTrainer) -> None:
         self.trainer = trainer
@@ -182,6 +193,7 @@ class _RunningLoss(TrainerCallback):
             running = read_json(checkpoint / RUNNING_LOSS)
             self.trainer._tr_loss += running["sums"][rank()]
             self.trainer._globalstep_last_logged = running["last_logged"]
+            state.compute_steps(args, state.max_steps)
 
 
 def _count_labels(inputs: dict[str, torch.Tensor]) -> torch.Tensor:

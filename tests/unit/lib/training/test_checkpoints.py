@@ -1,11 +1,24 @@
 """Which run a work directory belongs to, and which checkpoint a run goes on from."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lib.core.manifest import NAME, write_manifest
 from lib.core.outputs import write_json
-from lib.training.checkpoints import SEAL, STATE, latest_checkpoint, remove_old, seal, work_directory
+from lib.training.checkpoints import (
+    SEAL,
+    STATE,
+    begin,
+    content_digest,
+    difference,
+    latest_checkpoint,
+    remove_old,
+    seal,
+    work_directory,
+)
 
 FILES = ("adapter_model.safetensors", "optimizer.pt", "rng_state.pth", STATE, SEAL)
 
@@ -74,3 +87,67 @@ def test_another_setting_is_another_run(tmp_path: Path) -> None:
     first = work_directory(tmp_path, {"rank": 8, "seed": 1})
     assert first == work_directory(tmp_path, {"seed": 1, "rank": 8})
     assert first != work_directory(tmp_path, {"rank": 16, "seed": 1})
+
+
+def run_of(root: Path, step: int, **identity: Any) -> Path:
+    """The work directory of a run with a checkpoint."""
+    work = work_directory(root, identity)
+    begin(work, identity)
+    checkpoint(work, step)
+    return work
+
+
+def test_the_newest_of_other_runs_is_compared(tmp_path: Path) -> None:
+    new = {"rank": 8, "learning_rate": 2e-4, "target_modules": ["q_proj"], "data": "b"}
+    assert difference(work_directory(tmp_path, new), new) is None
+    run_of(tmp_path, 5, **new)
+    assert difference(work_directory(tmp_path, new), new) is None
+    old = run_of(tmp_path, 351, **new | {"learning_rate": 1e-4, "target_modules": "all-linear", "data": "a"})
+    older = run_of(tmp_path, 700, **new | {"rank": 16})
+    os.utime(older / "checkpoint-700" / SEAL, (1, 1))
+    assert difference(work_directory(tmp_path, new), new) == (
+        f"checkpoints up to step 351 in {old} were made with learning_rate 0.0001 (now 0.0002), "
+        'target_modules "all-linear" (now ["q_proj"]), other data'
+    )
+
+
+def test_a_run_that_kept_no_values_cannot_be_compared(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "old", 5)
+    assert difference(tmp_path / "new", {}) == (
+        f"checkpoints up to step 5 in {tmp_path / 'old'} do not say what they were made with"
+    )
+
+
+FILES_OF_A_MODEL = {
+    "model.safetensors": "weights",
+    "config.json": '{"rope_theta": 1, "transformers_version": "5.24.0"}',
+    "tokenizer.json": "{}",
+    "report.md": "fine",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_read"),
+    [
+        ("model.safetensors", "other weights", True),
+        ("config.json", '{"rope_theta": 2, "transformers_version": "5.24.0"}', True),
+        ("config.json", '{"rope_theta": 1, "transformers_version": "5.25.0"}', False),
+        ("tokenizer.json", "{ }", False),
+        ("report.md", "better", False),
+    ],
+)
+def test_content_is_what_training_reads(tmp_path: Path, name: str, text: str, is_read: bool) -> None:
+    for path, content in FILES_OF_A_MODEL.items():
+        (tmp_path / path).write_text(content)
+    write_manifest(tmp_path, inputs={}, counts={"parameters": 1}, packages=["torch"])
+    before = content_digest(tmp_path / NAME)
+    (tmp_path / name).write_text(text)
+    write_manifest(tmp_path, inputs={}, counts={"parameters": 2})
+    assert (content_digest(tmp_path / NAME) != before) == is_read
+
+
+def test_content_holds_the_new_tokens(tmp_path: Path) -> None:
+    write_manifest(tmp_path, inputs={}, counts={}, facts={"new_token_ids": [7]})
+    before = content_digest(tmp_path / NAME)
+    write_manifest(tmp_path, inputs={}, counts={}, facts={"new_token_ids": [7, 8]})
+    assert content_digest(tmp_path / NAME) != before

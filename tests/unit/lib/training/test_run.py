@@ -19,7 +19,7 @@ from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json, sha256_file, write_json
 from lib.extended_model.rows import add_rows
 from lib.models.loading import load_model
-from lib.settings.training import TrainingSettings
+from lib.settings.training import LoopSettings, TrainingSettings
 from lib.tokens.order import ORDER_FILE
 from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.training import compilation
@@ -29,9 +29,17 @@ from lib.training.run import STOPPED, Run, require_examples, train
 from lib.training.trainer import StageTrainer
 from tiny_model import make_tiny_model
 
-SETTINGS = {"max_steps": 6, "eval_steps": 2, "save_steps": 2, "logging_steps": 1, "rank": 4, "precision": "fp32"}
-# Steps too small to change a weight: the first validation loss stays the lowest.
-STANDSTILL = {"learning_rate": 1e-30, "schedule": "constant"}
+SETTINGS = {
+    "max_steps": 6,
+    "eval_steps": 2,
+    "save_steps": 2,
+    "logging_steps": 1,
+    "rank": 4,
+    "learning_rate": 1e-2,
+    "precision": "fp32",
+}
+# Steps too small to change a weight: the validation loss stays what it is at the start.
+STANDSTILL = {"learning_rate": 1e-30, "schedule": "constant", "allow_worse": True}
 SOURCES = ("poems", "letters", "poems")
 
 
@@ -192,35 +200,167 @@ def test_crashed_while_publishing_it_does_not_train_on(
 ) -> None:
     run = with_settings(run, max_steps=12, early_stopping_patience=2, **STANDSTILL)
     undisturbed = execute(run)
-    assert (undisturbed["counts"]["best_step"], undisturbed["counts"]["steps"]) == (2, 6)
+    assert (undisturbed["counts"]["best_step"], undisturbed["counts"]["steps"]) == (2, 4)
     with monkeypatch.context() as patch:
         patch.setattr("lib.training.run._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             execute(run)
     capsys.readouterr()
     assert execute(run) == undisturbed
-    assert "going on from" not in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert re.search(r"all steps are done in \S+checkpoint-4; there is nothing left to train", output)
+    assert "going on from" not in output
 
 
-@pytest.mark.parametrize("changed", ["settings", "data", "model", "seed"])
-def test_what_changed_never_resumes(
+WEIGHTS = "adapter_model.safetensors"
+CHANGED = {
+    "model": "another model",
+    "data": "other data",
+    "seed": "seed 1 (now 2)",
+    "learning_rate": "learning_rate 0.01 (now 0.001)",
+    "max_steps": "steps 6 (now 8)",
+}
+
+
+@pytest.mark.parametrize("changed", CHANGED)
+def test_what_shapes_the_weights_starts_afresh_and_is_named(
     run: Run, changed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     interrupt(run, 3, monkeypatch)
-    if changed == "settings":
-        run = with_settings(run, learning_rate=1e-3)
+    if changed == "model":
+        path = run.model.with_name("model.safetensors")
+        manifest = read_json(run.model)
+        manifest["files"][path.name]["sha256"] = "other weights"
+        write_json(run.model, manifest)
+    elif changed == "data":
+        rows = list(read_tokens(run.data.parent / "train.arrow"))
+        with TokenWriter(run.data.parent / "train.arrow", ["input_ids", "labels"]) as writer:
+            for row in rows:
+                writer.add(input_ids=row["input_ids"][::-1], labels=row["labels"])
+        write_manifest(run.data.parent, inputs={}, counts={})
     elif changed == "seed":
         run = dataclasses.replace(run, seed=2)
     else:
-        path = getattr(run, changed)
-        write_json(path, read_json(path) | {"counts": {"changed": 1}})
+        run = with_settings(run, **{"learning_rate": {"learning_rate": 1e-3}, "max_steps": {"max_steps": 8}}[changed])
     execute(run)
-    assert "going on from" not in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "going on from" not in output
+    (line,) = re.findall(r"sft: checkpoints up to step 2 in \S+ were made with (.*); starting afresh", output)
+    assert line == CHANGED[changed]
+
+
+# For every key of `LoopSettings`, and for one that saves memory, another value than that of SETTINGS.
+NOT_SHAPING: dict[str, Any] = {
+    "logging_steps": 3,
+    "eval_steps": 3,
+    "early_stopping_patience": 5,
+    "save_steps": 1,
+    "save_total_limit": 9,
+    "max_minutes": 60,
+    "allow_worse": True,
+    "report_to": ["tensorboard"],
+    "gradient_checkpointing": True,
+}
+
+
+@pytest.mark.parametrize("key", NOT_SHAPING)
+def test_what_does_not_shape_the_weights_goes_on_to_the_same_bits(
+    run: Run, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "curves"))
+    run = with_settings(run, dropout=0.1)
+    expected = execute(run)["files"][WEIGHTS]
+    interrupt(run, 3, monkeypatch)
+    capsys.readouterr()
+    assert execute(with_settings(run, **{key: NOT_SHAPING[key]}))["files"][WEIGHTS] == expected
+    assert re.search(r"going on from \S+checkpoint-2", capsys.readouterr().out)
+
+
+def test_every_key_is_known_to_shape_the_weights_or_not() -> None:
+    assert set(LoopSettings.model_fields) == NOT_SHAPING.keys() - {"gradient_checkpointing"}
+    shaping = set(TrainingSettings().shaping())
+    resolved = {"precision", "epochs", "max_steps"}
+    assert shaping | NOT_SHAPING.keys() | resolved == set(TrainingSettings.model_fields)
+    assert not shaping & (NOT_SHAPING.keys() | resolved)
+    assert "gradient_checkpointing" in TrainingSettings(compile=True).shaping()
+
+
+def test_a_resumed_run_logs_and_measures_as_its_settings_say_now(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt(run, 3, monkeypatch)
+    execute(with_settings(run, eval_steps=1, logging_steps=4))
+    measured = log(run).set_index("step")
+    assert measured["eval_loss"].dropna().index.tolist() == [0, 2, 3, 4, 5, 6]
+    assert measured["loss"].dropna().index.tolist() == [1, 2, 4]
+
+
+def test_the_start_is_measured(run: Run) -> None:
+    manifest = execute(run)
+    model = load_model(run.model.parent)
+    nats, labels = 0.0, 0
+    for row in read_tokens(run.data.parent / "validation.arrow"):
+        logits = model(input_ids=torch.tensor([row["input_ids"]])).logits[0, :-1]
+        wanted = torch.tensor(row["labels"][1:])
+        nats += torch.nn.functional.cross_entropy(logits, wanted, ignore_index=IGNORED_LABEL, reduction="sum").item()
+        labels += int((wanted != IGNORED_LABEL).sum())
+    first = log(run).iloc[0]
+    assert first["step"] == 0
+    assert first["eval_loss"] == pytest.approx(nats / labels, abs=1e-5)
+    assert manifest["counts"]["validation_loss_at_start"] == pytest.approx(first["eval_loss"])
+    assert manifest["counts"]["best_validation_loss"] < first["eval_loss"]
+    assert manifest["facts"]["worse_than_start"] is False
+
+
+def test_measuring_the_start_changes_no_bit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = with_settings(run, dropout=0.1, neftune_noise_alpha=5, allow_worse=True)
+    measured = execute(run)
+    evaluate = StageTrainer.evaluate
+
+    def not_at_the_start(self: Any, *arguments: Any, **options: Any) -> Any:
+        if self.state.global_step:
+            return evaluate(self, *arguments, **options)
+        self.log({"eval_loss": 0.0})
+        return {"eval_loss": 0.0}
+
+    monkeypatch.setattr(StageTrainer, "evaluate", not_at_the_start)
+    assert execute(run)["files"][WEIGHTS] == measured["files"][WEIGHTS]
+
+
+def test_a_run_worse_than_its_start_is_published_only_if_allowed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run = with_settings(run, learning_rate=3, schedule="constant", max_steps=2)
+    with pytest.raises(UserError) as error:
+        execute(run)
+    start, best, step = re.fullmatch(
+        r"sft: the validation loss never fell below its start: ([\d.]+) at the start, ([\d.]+) at best \(step (\d)\); "
+        r"nothing is published\. Lower sft\.learning_rate \(3\), .*, or set sft\.allow_worse .*",
+        str(error.value),
+    ).groups()  # type: ignore[union-attr]
+    assert float(best) > float(start)
+    assert not run.output.exists()
+
+    capsys.readouterr()
+    manifest = execute(with_settings(run, allow_worse=True))
+    output = capsys.readouterr().out
+    assert "nothing left to train" in output
+    assert "never fell below its start" in output
+    assert manifest["facts"]["worse_than_start"] is True
+    assert manifest["counts"]["best_step"] == int(step)
+    assert manifest["counts"]["best_validation_loss"] == pytest.approx(float(best), abs=1e-4)
+    assert manifest["counts"]["validation_loss_at_start"] == pytest.approx(float(start), abs=1e-4)
+
+
+def test_early_stopping_counts_from_the_start(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run = with_settings(run, max_steps=20, learning_rate=3, schedule="constant", early_stopping_patience=1)
+    with pytest.raises(UserError, match="never fell below its start"):
+        execute(run)
+    assert re.findall(r"step +(\d+)/20  validation", capsys.readouterr().out) == ["0", "2"]
 
 
 def test_infinite_loss_stops_the_run_and_names_its_rows(run: Run) -> None:
-    with pytest.raises(UserError, match=r"step \d: the loss is (nan|inf); look at the rows in (\S+), lower") as error:
-        execute(with_settings(run, learning_rate=1e30, max_grad_norm=1e30, schedule="constant"))
+    message = (
+        r"step \d: the loss is (nan|inf) \(validation loss [\d.]+ at the start.*; look at the rows in (\S+), lower"
+    )
+    with pytest.raises(UserError, match=message) as error:
+        execute(with_settings(run, learning_rate=1e30, max_grad_norm=1e30, schedule="constant", allow_worse=True))
     path = re.search(r"\S+bad_batch\.jsonl", str(error.value))
     assert path
     rows = [json.loads(line) for line in Path(path[0]).read_text(encoding="utf-8").splitlines()]
@@ -228,6 +368,14 @@ def test_infinite_loss_stops_the_run_and_names_its_rows(run: Run) -> None:
     assert rows
     assert all(row["input_ids"] == data[row["row"]]["input_ids"] for row in rows)
     assert not run.output.exists()
+
+
+def test_a_model_that_computes_no_number_is_found_before_the_first_step(run: Run) -> None:
+    model = load_model(run.model.parent)
+    model.get_input_embeddings().weight.data.fill_(float("nan"))
+    model.save_pretrained(run.model.parent)
+    with pytest.raises(UserError, match=r"before the first step, the validation loss is nan; nothing is published"):
+        execute(run)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +398,7 @@ def test_infinite_loss_stops_the_run_and_names_its_rows(run: Run) -> None:
     ids=lambda changes: ", ".join(f"{key} {value}" for key, value in changes.items()),
 )
 def test_ways_to_train(run: Run, changes: dict[str, object]) -> None:
-    manifest = execute(with_settings(run, learning_rate=1e-2, **changes))
+    manifest = execute(with_settings(run, **changes))
     losses = log(run)["eval_loss"].dropna()
     assert losses.iloc[-1] < losses.iloc[0]
     name = "model.safetensors" if changes.get("method") == "full" else "adapter_model.safetensors"
@@ -293,7 +441,7 @@ def test_validation_loss_of_every_source(run: Run) -> None:
 def test_the_best_step_is_saved_whenever_it_was(run: Run) -> None:
     manifest = execute(with_settings(run, eval_steps=1, save_steps=5, **STANDSTILL))
     losses = log(run).dropna(subset=["eval_loss"]).set_index("step")["eval_loss"]
-    assert manifest["counts"]["best_step"] == losses.idxmin() == 1
+    assert manifest["counts"]["best_step"] == losses[1:].idxmin() == 1
 
 
 def test_the_order_is_the_data_directorys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +465,7 @@ def test_an_adapter_goes_on(run: Run, tmp_path: Path) -> None:
     execute(run)
     second = dataclasses.replace(run, adapter=run.output, output=tmp_path / "second" / "manifest.json")
     first_loss = log(run)["loss"].dropna()
-    manifest = execute(with_settings(second, schedule="constant"))
+    manifest = execute(with_settings(second, learning_rate=1e-3))
     assert manifest["inputs"]["adapter"] == sha256_file(run.output)
     assert log(second)["loss"].dropna().iloc[0] < first_loss.iloc[0]
 
