@@ -98,7 +98,11 @@ def _training(paths: Mapping[str, Path], manifests: Mapping[str, dict[str, Any]]
     if not trained:
         return None
     logs = {stage: training.read_log(paths[stage].with_name("trainer_log.tsv")) for stage in trained}
-    return {"charts": training.loss_charts(logs), "table": training.training_table(trained), "warnings": []}
+    return {
+        "charts": training.loss_charts(logs),
+        "table": training.training_table(trained),
+        "warnings": training.warnings(trained),
+    }
 
 
 def _corpus(path: Path, manifests: Mapping[str, dict[str, Any]], paths: Mapping[str, Path]) -> dict[str, Any]:

@@ -193,6 +193,14 @@ def test_charts_get_their_data_as_data(run_files: Path, monkeypatch: pytest.Monk
         assert [(line["label"], line["y"]) for line in chart["lines"]] == [("training", [3.5]), ("validation", [3.6])]
 
 
+def test_a_stage_that_is_worse_than_its_start_is_named(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "never beat its start" not in Reader(write_report(run_files, monkeypatch)).text
+    path = run_files / "sft" / "manifest.json"
+    losses = {"validation_loss_at_start": 5.9, "best_validation_loss": 40.6}
+    path.write_text(json.dumps(training() | {"counts": losses, "facts": {"worse_than_start": True}}))
+    assert "Instruction tuning never beat its start" in Reader(write_report(run_files, monkeypatch)).text
+
+
 def test_the_data_of_a_chart_cannot_end_its_script() -> None:
     chart = Chart(HOSTILE, HOSTILE, HOSTILE, [Line(HOSTILE, [1], [2.0])])
     macros = {"macros": "macros.html.jinja", "chart": chart, "summary": chart_summary(chart)}

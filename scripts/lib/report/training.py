@@ -13,6 +13,7 @@ STAGES = {"pretrain": "Continued pretraining", "sft": "Instruction tuning"}
 FACTS: Mapping[str, Cell] = {
     "steps": "steps",
     "best_step": "best step",
+    "validation_loss_at_start": RichText("validation loss at the start", note="nats per token"),
     "best_validation_loss": RichText("best validation loss", note="nats per token, ↓ lower is better"),
     "trainable_parameters": "trained parameters",
 }
@@ -54,6 +55,17 @@ def loss_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
         Chart(STAGES[stage], "step", LOSS, loss_lines(log, validation_color=1), better="lower")
         for stage, log in logs.items()
         if loss_lines(log)
+    ]
+
+
+def warnings(manifests: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each stage that never was better than its start; `manifests` by the names in STAGES."""
+    return [
+        f"{STAGES[stage]} never beat its start: the validation loss was "
+        f"{number_text(manifest['counts']['validation_loss_at_start'])} before the first step and "
+        f"{number_text(manifest['counts']['best_validation_loss'])} at best."
+        for stage, manifest in manifests.items()
+        if manifest["facts"].get("worse_than_start")
     ]
 
 

@@ -69,6 +69,18 @@ def test_the_text_gives_scores_and_lineage(tmp_path: Path) -> None:
         assert part in text, text
 
 
+def test_a_stage_that_is_worse_than_its_start_says_so(tmp_path: Path) -> None:
+    stage = copy.deepcopy(LINEAGE["adapter"])
+    stage["counts"] |= {"validation_loss_at_start": 5.9, "best_validation_loss": 40.65}
+    stage["facts"]["worse_than_start"] = True
+    text = written(tmp_path, LINEAGE | {"adapter": stage}).text
+    assert text.count("worse than its start") == 1
+    assert (
+        "- Stage 2, instruction tuning: 9 steps, best at step 6 (**worse than its start**: validation loss 40.65, 5.9 "
+        "before the first step); 1,000 of"
+    ) in text
+
+
 def test_the_metadata_are_read_back(tmp_path: Path) -> None:
     data = written(tmp_path, LINEAGE).data
     assert (data.library_name, data.pipeline_tag) == ("transformers", "text-generation")

@@ -1,0 +1,31 @@
+"""What the report says of training."""
+
+from pathlib import Path
+from typing import Any
+
+from lib.report.training import loss_charts, read_log, warnings
+
+LOG = "step\tloss\teval_loss\tlearning_rate\n0\t\t5.9\t\n10\t3.5\t\t0.1\n20\t3.0\t\t0.1\n20\t\t3.2\t\n"
+
+
+def manifest(start: float, best: float) -> dict[str, Any]:
+    counts = {"steps": 20, "best_step": 20, "validation_loss_at_start": start, "best_validation_loss": best}
+    return {"counts": counts, "settings": {}, "facts": {"worse_than_start": best >= start}}
+
+
+def test_the_curve_of_validation_begins_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "trainer_log.tsv").write_text(LOG)
+    (chart,) = loss_charts({"sft": read_log(tmp_path / "trainer_log.tsv")})
+    assert [(line.label, line.x, line.y) for line in chart.lines] == [
+        ("training", [10, 20], [3.5, 3.0]),
+        ("validation", [0, 20], [5.9, 3.2]),
+    ]
+
+
+def test_a_stage_that_is_worse_than_its_start_is_named() -> None:
+    assert warnings({"pretrain": manifest(5.9, 3.2)}) == []
+    assert warnings({"pretrain": {"counts": {}, "facts": {}}}) == []
+    assert warnings({"pretrain": manifest(5.9, 3.2), "sft": manifest(5.9, 40.6)}) == [
+        "Instruction tuning never beat its start: the validation loss was 5.900 before the first step and "
+        "40.600 at best."
+    ]
