@@ -1,6 +1,6 @@
 """Samples of what happened to documents and instructions: cleaned, dropped, masked in training.
 
-A few documents from the start of a few shards, cut short, so that neither time nor memory grows with the corpus.
+A few documents, cut short. Texts are read a row group at a time, so that memory does not grow with the corpus.
 """
 
 import difflib
@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 MAXIMUM_SOURCES = 10
-SHARDS_LOOKED_AT = 4
-DOCUMENTS_LOOKED_AT = 200  # of a shard
+SHARDS_LOOKED_AT = 4  # for documents that cleaning changed
+DOCUMENTS_LOOKED_AT = 200  # of each of these
 LINES_LOOKED_AT = 500  # of a file of instructions
 COMPARED_CHARACTERS = 20_000  # of a document
 PASSAGE = 240  # characters of a passage that is compared
@@ -151,7 +151,7 @@ def _sign(character: str) -> str:
 
 
 def _cleaned_of(corpus: Path, source: str) -> list[CleanedSample]:
-    for raw in _shards(corpus / "raw" / source):
+    for raw in _shards(corpus / "raw" / source)[:SHARDS_LOOKED_AT]:
         clean = corpus / "clean" / source / raw.name
         if not clean.is_file():
             continue
@@ -188,18 +188,14 @@ def _dropped_by_rule(corpus: Path, source: str, rules: Sequence[str]) -> Iterato
     missing = dict.fromkeys(rules, EACH)
     for shard in _shards(corpus / "dropped" / source):
         wanted = [rule for rule, number in missing.items() if number]
-        frame = (
-            pl.scan_parquet(shard)
-            .filter(pl.col("rule").is_in(wanted))
-            .select("id", "rule", "value", pl.col("text").str.slice(0, SHOWN + 1))
-            .group_by("rule", maintain_order=True)
-            .head(EACH)
-            .collect()
-        )
-        for row in frame.iter_rows(named=True):
-            if missing[row["rule"]]:
-                missing[row["rule"]] -= 1
-                yield DroppedSample(row["rule"], row["id"], _measured(row["rule"], row["value"]), _cut(row["text"]))
+        found = pl.scan_parquet(shard).select("rule").with_row_index().filter(pl.col("rule").is_in(wanted))
+        for index, rule in (
+            found.group_by("rule", maintain_order=True).head(EACH).select("index", "rule").collect().rows()
+        ):
+            if missing[rule]:
+                missing[rule] -= 1
+                row = _row(shard, index)
+                yield DroppedSample(rule, row["id"], _measured(rule, row["value"]), _cut(row["text"]))
 
 
 def _measured(rule: str, value: float | None) -> str:
@@ -239,11 +235,15 @@ def _contaminated(corpus: Path, source: str, rules: Sequence[str]) -> Iterator[D
 
 def _text_of(corpus: Path, source: str, document: str) -> str:
     """The start of a cleaned document. Documents are dealt into the shards in turn, by their number."""
-    shards = sorted((corpus / "clean" / source).glob("*.parquet"))
+    shards = _shards(corpus / "clean" / source)
     shard = shards[int(document.rsplit(":", 1)[1]) % len(shards)]
-    text = pl.col("text").str.slice(0, SHOWN + 1)
-    found = pl.scan_parquet(shard).filter(pl.col("id") == document).select(text).collect(engine="streaming")
-    return _cut(found["text"][0]) if len(found) else ""
+    found = pl.scan_parquet(shard).select("id").with_row_index().filter(pl.col("id") == document).collect()
+    return _cut(_row(shard, found["index"][0])["text"]) if len(found) else ""
+
+
+def _row(path: Path, index: int) -> dict[str, Any]:
+    """One row of a Parquet file; no more of its texts is read than the row group that it is in."""
+    return pl.scan_parquet(path).slice(index, 1).collect().row(0, named=True)
 
 
 def _rows(path: Path, *columns: str) -> list[dict[str, Any]]:
@@ -254,8 +254,8 @@ def _rows(path: Path, *columns: str) -> list[dict[str, Any]]:
 
 
 def _shards(directory: Path) -> list[Path]:
-    """The first shards of a source."""
-    return sorted(directory.glob("*.parquet"))[:SHARDS_LOOKED_AT]
+    """The shards of a source, in order."""
+    return sorted(directory.glob("*.parquet"))
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

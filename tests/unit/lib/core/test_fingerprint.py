@@ -84,3 +84,18 @@ def test_templates_count_that_are_named(program: Path, with_templates: Path, nam
     path = with_templates / name
     path.write_text(f"{path.read_text()} ")
     assert (fresh(program) != before) == is_used
+
+
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("report.py", {"report.html.jinja", "page.html.jinja", "macros.html.jinja", "page.css", "page.js"}),
+        ("corpus.py", {"data_card.md.jinja"}),
+        ("sft_model.py", {"model_card.md.jinja"}),
+        ("clean.py", set()),
+    ],
+)
+def test_the_templates_of_this_project_are_found(program: str, names: set[str]) -> None:
+    scripts = Path(__file__).resolve().parents[4] / "scripts"
+    modules = fingerprint._with_imports(scripts / program, scripts)
+    assert {path.name for path in fingerprint._templates(modules, scripts.parent / "templates")} == names
