@@ -25,7 +25,7 @@ class Markdown(str):
 
 
 def render(name: str, /, **values: Any) -> str:
-    """The template `name` with these values; `fragment` files such as style sheets are included as they are."""
+    """The template `name` with these values; what it includes that is no template (a style sheet) stays as it is."""
     return _environment(name.endswith(".html.jinja")).get_template(name).render(values)
 
 
