@@ -20,6 +20,7 @@ rule evaluate:
     """Score one model on held-out text, held-out answers and control text, and let it answer the prompts."""
     input:
         model=lambda wildcards: EVALUATED[wildcards.model][0],
+        base_model="results/base_model/manifest.json",
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
         corpus="results/corpus/manifest.json",
         sft_data="results/sft_data/manifest.json",
@@ -40,7 +41,8 @@ rule evaluate:
         control=SETTINGS.evaluation.control or [],
     shell:
         "python {params.program:q} --settings {params.settings:q} --name {wildcards.model:q} --gpu {resources.gpu}"
-        " --model {input.model:q} --adapter {input.adapter:q} --corpus {input.corpus:q} --sft-data {input.sft_data:q}"
+        " --model {input.model:q} --base-model {input.base_model:q} --adapter {input.adapter:q}"
+        " --corpus {input.corpus:q} --sft-data {input.sft_data:q}"
         " --control {params.control:q} --reading {params.reading:q} --downloads work/downloads"
         " --output {output.scores:q} 2>&1 | tee -i {log:q}"
 

@@ -41,6 +41,7 @@ rule pretrain_data:
         ),
         corpus="results/corpus/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
+        base_model="results/base_model/manifest.json",
         sft_data=["results/sft_data/manifest.json"] if SETTINGS.pretrain.include_instructions else [],
     output:
         manifest="results/pretrain_data/manifest.json",
@@ -58,7 +59,8 @@ rule pretrain_data:
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sources {params.sources:q}"
         " --shards {params.shards} --replay {params.replay:q} --tokens results/pretrain_tokens"
-        " --corpus {input.corpus:q} --tokenizer {input.tokenizer:q} --sft-data {input.sft_data:q}"
+        " --corpus {input.corpus:q} --tokenizer {input.tokenizer:q} --base-model {input.base_model:q}"
+        " --sft-data {input.sft_data:q}"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 

@@ -167,10 +167,13 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
     import torch
 
     from lib.base_model.weight_files import write_weights
+    from lib.models.documents import find_document_tokens, token_facts
     from lib.models.loading import agree_on_padding
     from lib.models.publishing import complete_config, publish_tokenizer
 
     model, tokenizer = base.model, base.tokenizer
+    document = find_document_tokens(tokenizer, model.config.model_type, settings.document_start, settings.document_end)
+    facts = token_facts(document, tokenizer)
     agree_on_padding(model, tokenizer)
     model.config.architectures = [type(model).__name__]
     model.config.dtype = getattr(torch, settings.dtype)
@@ -200,6 +203,7 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
             "dtype": settings.dtype,
             "license": base.license,
             "chat_template": bool(tokenizer.chat_template),
+            **facts,
         },
     )
     template = "with" if tokenizer.chat_template else "without"
@@ -207,6 +211,7 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
         f"{counts['parameters'] / 1e6:.1f} M parameters, {counts['layers']} layers, vocabulary {len(tokenizer):,}, "
         f"{template} a chat template, {size / 1e6:,.0f} MB in {settings.dtype}"
     )
+    say(f"a document is read as {' '.join([*facts['document_start'], '…', *facts['document_end']])}")
 
 
 def complete_generation_config(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:

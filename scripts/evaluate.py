@@ -2,9 +2,9 @@
 
 Usage:
     python scripts/evaluate.py --settings '{"prompts": ["你好"]}' --name base --gpu 0 \\
-        --model results/base_model/manifest.json --adapter --corpus results/corpus/manifest.json \\
-        --sft-data results/sft_data/manifest.json --control resources/demo/control_en.txt --reading '{}' \\
-        --output results/evaluation/base.json
+        --model results/base_model/manifest.json --base-model results/base_model/manifest.json --adapter \\
+        --corpus results/corpus/manifest.json --sft-data results/sft_data/manifest.json \\
+        --control resources/demo/control_en.txt --reading '{}' --output results/evaluation/base.json
 
 `--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is.
 """
@@ -28,7 +28,8 @@ from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.evaluation.texts import named_texts
 from lib.models.compute import Precision, pick_device, pick_precision
-from lib.models.loading import check_sizes, document_separator, load_model, load_tokenizer, quiet_libraries
+from lib.models.documents import recorded_document_tokens
+from lib.models.loading import check_sizes, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
@@ -59,12 +60,13 @@ class Scorer:
     tokenizer: PreTrainedTokenizerFast
     end: str
     """Token that ends a response."""
+    before: Sequence[int]
+    """Tokens that begin a text, which a model has always seen there."""
     precision: Precision
 
     def text(self, pieces: Sequence[Piece], what: str) -> list[Score]:
-        """A score for each piece, every token of which is predicted: a document separator stands before it."""
-        separator = document_separator(self.tokenizer)
-        sequences = [TokenSequence([separator, *self._encode(piece.text)], 1) for piece in pieces]
+        """A score for each piece, every token of which is predicted, as at the begin of a document."""
+        sequences = [TokenSequence([*self.before, *self._encode(piece.text)], len(self.before)) for piece in pieces]
         nats = self._measure(sequences, what)
         return [
             Score.of(piece.text, value, sequence.predicted)
@@ -175,6 +177,7 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name of the model in the results")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to use; 0 computes on the CPU")
     parser.add_argument("--model", type=Path, required=True, help="manifest.json of the model")
+    parser.add_argument("--base-model", type=Path, required=True, help="manifest.json of the base model")
     parser.add_argument("--adapter", type=Path, nargs="?", help="manifest.json of an adapter for the model")
     parser.add_argument("--corpus", type=Path, required=True, help="manifest.json of the corpus")
     parser.add_argument("--sft-data", type=Path, required=True, help="manifest.json of the instruction data")
@@ -204,7 +207,8 @@ def main() -> None:
     chat = load_tokenizer(arguments.sft_data.parent / "tokenizer")
     model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat)
     precision = pick_precision(settings.precision, device)
-    scorer = Scorer(arguments.name, model.to(device), tokenizer, str(chat.eos_token), precision)
+    before = recorded_document_tokens(arguments.base_model, tokenizer.backend_tokenizer).before
+    scorer = Scorer(arguments.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)
     result = evaluate(scorer, settings, held_out, examples, control, prompts)
     with new_file(arguments.output) as path:
         write_json(path, result)

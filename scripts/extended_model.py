@@ -25,10 +25,10 @@ from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.extended_model.rows import is_tied
 from lib.models.compute import pick_device, pick_precision
+from lib.models.documents import recorded_document_tokens
 from lib.models.loading import (
     agree_on_padding,
     check_sizes,
-    document_separator,
     load_model,
     load_tokenizer,
     quiet_libraries,
@@ -64,7 +64,8 @@ def main() -> None:
     rows_before = model.config.vocab_size
     new_tokens = constituents(base, extended)
     text = chain(texts(args.corpus, "train"), examples(args.sft_data.parent) if args.sft_data else ())
-    extend_model(model, new_tokens, extended, document_separator(tokenizer), text, settings, precision, args.seed)
+    before = recorded_document_tokens(args.base_model, extended).before
+    extend_model(model, new_tokens, extended, before, text, settings, precision, args.seed)
     check_sizes(model, tokenizer)
     agree_on_padding(model, tokenizer)
     with new_directory(args.output.parent) as directory:

@@ -24,7 +24,8 @@ from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.extended_model.extend import extend_model
 from lib.models.compute import Precision, pick_device, pick_precision
-from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
+from lib.models.documents import recorded_document_tokens
+from lib.models.loading import load_model, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings
 from lib.settings.pretrain import PretrainSettings
@@ -63,14 +64,13 @@ def main() -> None:
     base, extended = (
         Tokenizer.from_file(str(manifest.parent / "tokenizer.json")) for manifest in (args.base_model, args.tokenizer)
     )
-    separator = document_separator(load_tokenizer(args.tokenizer.parent))
+    document = recorded_document_tokens(args.base_model, extended)
     new_tokens = constituents(base, extended)
     model = load_model(args.base_model.parent, device).requires_grad_(False).eval()
     parameters_before = model.num_parameters()
     initialization = from_json(InitializationSettings, args.initialization)
-    extend_model(
-        model, new_tokens, extended, separator, texts(args.corpus, "train"), initialization, precision, args.seed
-    )
+    text = texts(args.corpus, "train")
+    extend_model(model, new_tokens, extended, document.before, text, initialization, precision, args.seed)
     parameters_added = model.num_parameters() - parameters_before
 
     pieces = sample_pieces(texts(args.corpus, "validation"), scoring.window_characters, scoring.max_characters)
@@ -80,7 +80,7 @@ def main() -> None:
 
     def after_step(step: int, loss: float | None = None) -> None:
         if step % settings.score_steps == 0 or step == settings.steps:
-            curve.append({"step": step, **score(model, extended, separator, pieces, precision).summary()})
+            curve.append({"step": step, **score(model, extended, document.before, pieces, precision).summary()})
             bits = curve[-1]["bits_per_character"]
             print(
                 f"sweep: {len(new_tokens):,} new tokens: step {step}/{settings.steps}  {bits} bits per character",
@@ -91,7 +91,7 @@ def main() -> None:
     tokens = settings.steps * training.batch_size * training.gradient_accumulation * training.block_size
     train = sample_pieces(texts(args.corpus, "train"), PIECE_CHARACTERS, tokens * CHARACTERS_PER_TOKEN)
     in_order = sorted((piece.text for piece in train), key=checksum)
-    rows = blocks(in_order, lambda text: encode(extended, text), separator, training.block_size)
+    rows = blocks(in_order, lambda text: encode(extended, text), document.between, training.block_size)
     train_briefly(model, rows, settings.steps, training, list(new_tokens), precision, args.seed, after_step)
     with new_file(args.output) as path:
         facts = {"new_tokens": len(new_tokens), "parameters_added": parameters_added, "training_tokens": tokens}
@@ -99,10 +99,10 @@ def main() -> None:
 
 
 def score(
-    model: PreTrainedModel, tokenizer: Tokenizer, separator: int, pieces: Sequence[Piece], precision: Precision
+    model: PreTrainedModel, tokenizer: Tokenizer, before: Sequence[int], pieces: Sequence[Piece], precision: Precision
 ) -> Score:
-    """How well `model` predicts every token of the `pieces`."""
-    sequences = [TokenSequence([separator, *encode(tokenizer, piece.text)], 1) for piece in pieces]
+    """How well `model` predicts every token of the `pieces`, behind the tokens `before`."""
+    sequences = [TokenSequence([*before, *encode(tokenizer, piece.text)], len(before)) for piece in pieces]
     nats = negative_log_likelihoods(model, sequences, precision)
     return total(
         Score.of(piece.text, value, sequence.predicted)

@@ -37,7 +37,8 @@ from lib.core.outputs import read_json
 from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.models.compute import pick_precision
-from lib.models.loading import document_separator, load_model, load_tokenizer, quiet_libraries
+from lib.models.documents import recorded_document_tokens
+from lib.models.loading import load_model, quiet_libraries
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings_file
 from lib.settings.base import merged
@@ -106,21 +107,23 @@ def measure(
         for size in sizes:
             directory = sweep / str(size) / "tokenizer"
             extended = Tokenizer.from_file(str(directory / "tokenizer.json"))
-            separator = document_separator(load_tokenizer(directory))
+            document = recorded_document_tokens(base_model, extended)
             new_tokens = constituents(base, extended)
             model = load_model(base_model.parent).requires_grad_(False).eval()
             # Rows are fitted once; a step takes as long whatever they are.
             initialization = settings.tokenizer.model_copy(update={"initialization": "mean"} if number else {})
             start = time.process_time()
             read = texts(corpus, "train")
-            extend_model(model, new_tokens, extended, separator, read, initialization, precision, settings.seed)
+            extend_model(model, new_tokens, extended, document.before, read, initialization, precision, settings.seed)
             if number == 0:
                 fits[size] = time.process_time() - start
                 continue
             times: list[float] = []
             train_briefly(
                 model,
-                blocks(text, lambda one, of=extended: of.encode(one).ids, separator, settings.pretrain.block_size),
+                blocks(
+                    text, lambda one, of=extended: of.encode(one).ids, document.between, settings.pretrain.block_size
+                ),
                 STEPS,
                 settings.pretrain,
                 list(new_tokens),

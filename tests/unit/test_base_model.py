@@ -63,8 +63,9 @@ def test_directory(
     directory, manifest = convert(source, tmp_path, monkeypatch, dtype="bfloat16")
     printed = capfd.readouterr()
     assert printed.err == ""
-    assert [line.split(": ")[0] for line in printed.out.splitlines()] == ["base_model"] * 3
+    assert [line.split(": ")[0] for line in printed.out.splitlines()] == ["base_model"] * 4
     assert "vocabulary 400, with a chat template" in printed.out
+    assert "a document is read as … <|endoftext|>" in printed.out
 
     model = AutoModelForCausalLM.from_pretrained(directory, dtype="auto")
     assert model.dtype == torch.bfloat16
@@ -83,6 +84,8 @@ def test_directory(
         "dtype": "bfloat16",
         "license": "cc0-1.0",
         "chat_template": True,
+        "document_start": [],
+        "document_end": ["<|endoftext|>"],
     }
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= set(manifest["inputs"])
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"} <= set(manifest["files"])
@@ -113,6 +116,11 @@ def test_missing_generation_ids_are_filled_in(source: Path, tmp_path: Path, monk
     generation = json.loads((directory / "generation_config.json").read_text())
     assert [generation[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")] == [1, 2, 2]
     assert generation["temperature"] == 0.6
+
+
+def test_tokens_around_documents_as_set(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, manifest = convert(source, tmp_path, monkeypatch, document_start="<|im_start|>", document_end="none")
+    assert (manifest["facts"]["document_start"], manifest["facts"]["document_end"]) == (["<|im_start|>"], [])
 
 
 @pytest.mark.parametrize(("named", "expected"), [("<|endoftext|>", 0), (None, None)])

@@ -25,7 +25,7 @@ PROMPTS = ["What did the ferryman count?", "天亮了吗？"]
 def results(tmp_path: Path) -> Path:
     """Files of a small run: a base model, an adapter, a corpus of two sources, instructions and a control text."""
     make_tiny_model(tmp_path / "model")
-    (tmp_path / "model" / "manifest.json").write_text("{}")
+    name_document_tokens(tmp_path / "model", start=[])
 
     torch.manual_seed(0)
     adapter = get_peft_model(
@@ -59,11 +59,17 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def name_document_tokens(model: Path, start: list[str]) -> None:
+    facts = {"document_start": start, "document_end": ["<|endoftext|>"]}
+    (model / "manifest.json").write_text(json.dumps({"facts": facts}))
+
+
 def run_evaluate(results: Path, monkeypatch: pytest.MonkeyPatch, *extra: str, **settings: Any) -> dict[str, Any]:
     output = results / "evaluation" / "model.json"
     settings = {"prompts": PROMPTS, "max_new_tokens": 8, "precision": "fp32"} | settings
     arguments = ["--settings", json.dumps(settings), "--reading", "{}", "--name", "base"]
-    arguments += ["--model", str(results / "model" / "manifest.json")]
+    for flag in ("--model", "--base-model"):
+        arguments += [flag, str(results / "model" / "manifest.json")]
     arguments += ["--corpus", str(results / "corpus" / "manifest.json")]
     arguments += ["--sft-data", str(results / "sft_data" / "manifest.json"), "--downloads", str(results / "downloads")]
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments, *extra, "--output", str(output)])
@@ -100,6 +106,15 @@ def test_text_and_responses_are_scored_per_source_and_category(results: Path, mo
 
     assert result["control"]["characters"] == len(TEXT[0]) + 1 + len(TEXT[1])
     assert [answer["prompt"] for answer in result["answers"]] == PROMPTS
+
+
+def test_a_base_that_begins_its_documents_is_scored_behind_that_token(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name_document_tokens(results / "model", start=["<|im_start|>"])
+    overall = run_evaluate(results, monkeypatch)["text"]["overall"]
+    bits = sum(naive_bits(results / "model", "<|im_start|>", document) for document in TEXT)
+    assert overall["bits_per_character"] == pytest.approx(bits / sum(map(len, TEXT)), abs=1e-4)
 
 
 def test_the_same_run_gives_the_same_file(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,8 @@ def inputs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     shard = Path("train/text/0000.parquet")
     (tmp_path / "corpus" / shard).parent.mkdir(parents=True)
     pl.DataFrame({"text": TEXT}).write_parquet(tmp_path / "corpus" / shard)
-    for name, value in (("base_model", {}), ("tokenizer", {}), ("corpus", {"facts": {"train": [str(shard)]}})):
+    document = {"facts": {"document_start": [], "document_end": ["<|endoftext|>"]}}
+    for name, value in (("base_model", document), ("tokenizer", {}), ("corpus", {"facts": {"train": [str(shard)]}})):
         write_json(tmp_path / name / "manifest.json", value)
     return tmp_path
 

@@ -12,7 +12,6 @@ import pretrain_data as program
 import pytest
 
 from lib.core.outputs import read_json, write_json
-from lib.models.loading import document_separator, load_tokenizer
 from lib.tokens.documents import DocumentWriter
 from lib.tokens.rows import TokenWriter, read_tokens
 from tiny_model import make_tiny_model
@@ -33,7 +32,15 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     for name in ("tokenizer", "corpus"):
         write_json_at(tmp_path / name / "manifest.json", {})
 
-    def run(shards: int = 2, replay: dict[str, float] | None = None, sft: Path | None = None, **train: Texts) -> Path:
+    def run(
+        shards: int = 2,
+        replay: dict[str, float] | None = None,
+        sft: Path | None = None,
+        start: tuple[str, ...] = (),
+        **train: Texts,
+    ) -> Path:
+        facts = {"document_start": start, "document_end": ["<|endoftext|>"]}
+        write_json_at(tmp_path / "base_model" / "manifest.json", {"facts": facts})
         tokens = tmp_path / f"tokens-{shards}"
         for source, texts in train.items():
             write_shards(tokens / "train" / source, texts, shards)
@@ -42,7 +49,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         arguments: list[object] = ["--settings", '{"block_size": 16}', "--seed", 1, "--sources", *train]
         arguments += ["--shards", shards, "--replay", json.dumps(replay or {}), "--tokens", tokens]
         arguments += ["--corpus", tmp_path / "corpus" / "manifest.json", "--sft-data", *([sft] if sft else [])]
-        arguments += ["--tokenizer", tmp_path / "tokenizer" / "manifest.json", "--output", output]
+        arguments += ["--tokenizer", tmp_path / "tokenizer" / "manifest.json"]
+        arguments += ["--base-model", tmp_path / "base_model" / "manifest.json", "--output", output]
         monkeypatch.setattr(sys, "argv", ["pretrain_data.py", *map(str, arguments)])
         program.main()
         return output.parent
@@ -68,32 +76,28 @@ def blocks(data: Path, split: str = "train") -> Texts:
     return list(read_tokens(data / f"{split}.arrow")["input_ids"])
 
 
-def opened(texts: Texts, separator: int) -> list[int]:
-    return [token for text in texts for token in [separator, *text]]
+def in_a_row(texts: Texts, between: list[int]) -> list[int]:
+    return [token for text in texts for token in [*between, *text]]
 
 
-@pytest.fixture
-def separator(tmp_path: Path, make: Make) -> int:
-    return document_separator(load_tokenizer(tmp_path / "tokenizer"))
-
-
-def test_blocks_hold_the_documents(make: Make, separator: int) -> None:
-    data = make(novel=NOVEL, news=NEWS)
+@pytest.mark.parametrize(("start", "between"), [((), [0]), (("<|im_start|>",), [0, 1])])
+def test_blocks_hold_the_documents(make: Make, start: tuple[str, ...], between: list[int]) -> None:
+    data = make(novel=NOVEL, news=NEWS, start=start)
     found = blocks(data)
-    assert list(chain.from_iterable(found)) == opened(NOVEL + NEWS, separator)
+    assert list(chain.from_iterable(found)) == in_a_row(NOVEL + NEWS, between)
     assert all(len(block) == 16 for block in found[:-1])
     held_out = read_tokens(data / "validation.arrow")
     for source in ("novel", "news"):
         rows = [row["input_ids"] for row in held_out if row["source"] == source]
-        assert list(chain.from_iterable(rows)) == opened(HELD_OUT[source], separator)
+        assert list(chain.from_iterable(rows)) == in_a_row(HELD_OUT[source], between)
     manifest = read_json(data / "manifest.json")
-    tokens = {"novel": sum(map(len, NOVEL)) + len(NOVEL), "news": sum(map(len, NEWS)) + len(NEWS)}
+    tokens = {"novel": len(in_a_row(NOVEL, between)), "news": len(in_a_row(NEWS, between))}
     assert manifest["facts"]["train_tokens"] == tokens
     assert manifest["counts"] == {
         "train_blocks": len(found),
         "train_tokens": sum(tokens.values()),
         "validation_blocks": len(held_out),
-        "validation_tokens": 21 + 11,
+        "validation_tokens": sum(len(in_a_row(HELD_OUT[source], between)) for source in tokens),
     }
 
 
@@ -112,8 +116,9 @@ def test_the_number_of_shards_changes_nothing(make: Make) -> None:
     assert contents(1) == contents(2) == contents(7)
 
 
-def test_replayed_sources_get_their_share(make: Make) -> None:
-    data = make(novel=NOVEL, news=NEWS, english=ENGLISH, replay={"english": 0.25})
+@pytest.mark.parametrize("start", [(), ("<|im_start|>",)])
+def test_replayed_sources_get_their_share(make: Make, start: tuple[str, ...]) -> None:
+    data = make(novel=NOVEL, news=NEWS, english=ENGLISH, replay={"english": 0.25}, start=start)
     tokens = read_json(data / "manifest.json")["facts"]["train_tokens"]
     assert tokens["english"] / sum(tokens.values()) == pytest.approx(0.25, abs=1 / sum(tokens.values()))
     replayed = {token for block in blocks(data) for token in block if token >= 300}
@@ -129,7 +134,8 @@ def test_a_replayed_source_that_is_too_small_is_taken_whole(make: Make, capsys: 
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_instructions_stand_behind_the_corpus(make: Make, separator: int, tmp_path: Path, packed: bool) -> None:
+@pytest.mark.parametrize("start", [(), ("<|im_start|>",)])
+def test_instructions_stand_behind_the_corpus(make: Make, tmp_path: Path, packed: bool, start: tuple[str, ...]) -> None:
     examples: Texts = [[1, 11, 12, 2], [1, 13, 2], [1, 14, 15, 2]]
     (tmp_path / "sft_data").mkdir()
     names = ["input_ids", "labels", *(["position_ids"] if packed else [])]
@@ -142,7 +148,9 @@ def test_instructions_stand_behind_the_corpus(make: Make, separator: int, tmp_pa
             writer.add(**columns)
     manifest = tmp_path / "sft_data" / "manifest.json"
     write_json(manifest, {"counts": {"train": 3, "train_tokens": 11}})
-    data = make(novel=NOVEL, sft=manifest)
-    assert list(chain.from_iterable(blocks(data))) == opened(NOVEL + examples, separator)
+    data = make(novel=NOVEL, sft=manifest, start=start)
+    # Templates that begin with the begin token, 1, do not make it stand there twice.
+    expected = in_a_row(NOVEL, [0, 1] if start else [0]) + in_a_row(examples, [0])
+    assert list(chain.from_iterable(blocks(data))) == expected
     assert read_json(data / "manifest.json")["facts"]["train_tokens"]["sft examples"] == 14
     assert "sft_data" in read_json(data / "manifest.json")["inputs"]

@@ -26,7 +26,7 @@ def extend_model(
     model: PreTrainedModel,
     new_tokens: Constituents,
     extended: Tokenizer,
-    separator: int,
+    before: Sequence[int],
     text: Iterable[tuple[str, str]],
     settings: InitializationSettings,
     precision: Precision,
@@ -34,7 +34,7 @@ def extend_model(
 ) -> None:
     """Give `model`, in place, rows for `new_tokens` of the tokenizer `extended` that start as `settings` say.
 
-    They are fitted on training text, given as (source, text) pairs; `separator` stands between documents.
+    They are fitted on training text, given as (source, text) pairs; the tokens `before` begin a text.
     """
     if settings.untie:
         untie(model)
@@ -43,7 +43,7 @@ def extend_model(
     pieces = sample_pieces(text, PIECE_CHARACTERS, settings.fit_characters)
     # Each piece in a place that hangs on its text alone, so that the steps see all sources in turn.
     chosen = sorted((piece.text for piece in pieces), key=checksum)
-    train = list(replaced_texts(chosen, extended, new_tokens, separator))
+    train = list(replaced_texts(chosen, extended, new_tokens, before))
     generator = torch.Generator().manual_seed(seed)
     if settings.initialization != "fitted":
         frequencies = Counter(token_id for text in train for token_id in text.base_ids)

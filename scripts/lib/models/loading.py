@@ -114,12 +114,3 @@ def agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
     model.config.pad_token_id = tokenizer.pad_token_id
     if model.generation_config is not None and tokenizer.pad_token_id is not None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
-
-
-def document_separator(tokenizer: PreTrainedTokenizerFast) -> int:
-    """Id of the token between documents: `<|endoftext|>` where the vocabulary has it, else the end token."""
-    vocabulary = tokenizer.get_vocab()
-    separator = vocabulary.get("<|endoftext|>", tokenizer.eos_token_id)
-    if separator is None:
-        raise UserError("the tokenizer has no end-of-sequence token; add one to its tokenizer_config.json")
-    return int(separator)

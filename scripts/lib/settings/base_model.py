@@ -15,3 +15,7 @@ class BaseModelSettings(StageSettings):
     """Checksum that the file must have; empty for a directory, or to take the file as it comes."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format in which the weights are kept on disk."""
+    document_start: str = Field(default="auto", min_length=1)
+    """Special tokens that begin a document, as the base was pretrained (`<s>`); `auto` infers them, `none` has none."""
+    document_end: str = Field(default="auto", min_length=1)
+    """Special tokens that end a document, as the base was pretrained (`</s>`); `auto` infers them, `none` has none."""

@@ -1,6 +1,6 @@
 """Packing: documents joined end to end and cut into blocks of one length."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -9,17 +9,17 @@ from lib.tokens.documents import TokenIds
 TOKENS_AT_A_TIME = 1 << 20
 
 
-def pack(documents: Iterable[TokenIds], separator: int, block_size: int) -> Iterator[TokenIds]:
-    """Blocks out of `documents`, each of which is opened by `separator`: arrays [blocks, block_size], many at a time.
+def pack(documents: Iterable[TokenIds], between: Sequence[int], block_size: int) -> Iterator[TokenIds]:
+    """Blocks out of `documents`, each with the tokens `between` before it: arrays [blocks, block_size], many at a time.
 
     Every token of every document is in exactly one block; the last block is shorter unless the text fits.
     """
-    opening = np.asarray([separator], np.int32)
+    opening = np.asarray(between, np.int32)
     waiting: list[TokenIds] = []
     size = 0
     for document in documents:
         waiting += [opening, document]
-        size += 1 + len(document)
+        size += len(opening) + len(document)
         if size >= max(TOKENS_AT_A_TIME, block_size):
             tokens = np.concatenate(waiting)
             end = size - size % block_size

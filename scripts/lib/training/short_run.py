@@ -13,11 +13,13 @@ from lib.training.label_loss import use_label_loss
 from lib.training.optimizers import make_optimizer
 
 
-def blocks(texts: Iterable[str], encode: Callable[[str], list[int]], separator: int, size: int) -> Iterator[list[int]]:
-    """Token ids of `texts`, read in a circle without end, each after a `separator`, in blocks of `size`."""
+def blocks(
+    texts: Iterable[str], encode: Callable[[str], list[int]], between: Sequence[int], size: int
+) -> Iterator[list[int]]:
+    """Token ids of `texts`, read in a circle without end, each behind the tokens `between`, in blocks of `size`."""
     buffer: list[int] = []
     for text in cycle(texts):
-        buffer += [separator, *encode(text)]
+        buffer += [*between, *encode(text)]
         while len(buffer) >= size:
             yield buffer[:size]
             buffer = buffer[size:]

@@ -44,7 +44,7 @@ def extended(tmp_path: Path) -> Extended:
     model = load_model(tmp_path).requires_grad_(False).eval()
     untie(model)
     add_rows(model, new, "mean", torch.Generator())
-    return Extended(model, new, list(replaced_texts(TEXT, longer, new, 0)))
+    return Extended(model, new, list(replaced_texts(TEXT, longer, new, [0])))
 
 
 def test_fitted_input_rows_mean_more_of_what_the_replaced_tokens_mean(extended: Extended) -> None:
@@ -61,7 +61,7 @@ def test_fitted_input_rows_mean_more_of_what_the_replaced_tokens_mean(extended: 
 
 
 def test_rows_of_tokens_that_are_no_new_ones_make_no_difference(extended: Extended) -> None:
-    texts = [ReplacedText(text.base_ids, text.base_ids, list(range(len(text.base_ids)))) for text in extended.texts]
+    texts = [ReplacedText(text.base_ids, text.base_ids, list(range(len(text.base_ids))), 1) for text in extended.texts]
     assert torch.equal(fit_input_rows(extended.model, extended.rows, extended.new, texts, 3, "fp32"), extended.rows)
 
 
