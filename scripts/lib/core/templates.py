@@ -14,9 +14,8 @@ from typing import Any
 import jinja2
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "templates"
-_MARKDOWN = re.compile(
-    r"[\\`*<>\[\]|#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])"
-)  # an underscore inside a word is only that
+# An underscore inside a word, and an ampersand that begins no character reference, are only that.
+_MARKDOWN = re.compile(r"[\\`*<>\[\]|#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK = re.compile(r"\A(\d*)(?=[-+.)](?:\s|\Z)|---)")  # what begins a list item or is a rule
 
 
@@ -25,7 +24,7 @@ class Markdown(str):
 
 
 def render(name: str, /, **values: Any) -> str:
-    """The template `name` with these values; what it includes that is no template (a style sheet) stays as it is."""
+    """What the template `name` makes of these values."""
     return _environment(name.endswith(".html.jinja")).get_template(name).render(values)
 
 

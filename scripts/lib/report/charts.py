@@ -64,12 +64,13 @@ class Chart:
 
     @property
     def summary(self) -> list[tuple[str, float, float, float, float]]:
-        """For each line with points: label, first value, lowest value, the x of the lowest, last value."""
+        """For each line with points: label, first value, best value, the x of the best, last value."""
+        best = max if self.better == "higher" else min
         rows = []
         for line in self.lines:
             if line.y:
-                lowest = min(range(len(line.y)), key=lambda number: line.y[number])
-                rows.append((line.label, line.y[0], line.y[lowest], line.x[lowest], line.y[-1]))
+                place = best(range(len(line.y)), key=line.y.__getitem__)
+                rows.append((line.label, line.y[0], line.y[place], line.x[place], line.y[-1]))
         return rows
 
 

@@ -85,7 +85,8 @@ def duration_text(seconds: float) -> str:
 
 
 def chart_summary(chart: Chart) -> Table:
-    """The first, lowest and last value of each line, for those who cannot see or run the chart."""
-    columns = [text_column(chart.y_label), *map(Column, ("first", "lowest", f"at {chart.x_label}", "last"))]
+    """The first, best and last value of each line, for those who cannot see or run the chart."""
+    best = "highest" if chart.better == "higher" else "lowest"
+    columns = [text_column(chart.y_label), *map(Column, ("first", best, f"at {chart.x_label}", "last"))]
     rows = [[label, *map(number_text, figures)] for label, *figures in chart.summary]
     return Table(chart.title, columns, rows)

@@ -31,6 +31,12 @@ def test_the_summary_has_first_lowest_and_last() -> None:
     assert table.rows == [["a", "3", "1.500", "20", "2"]]
 
 
+def test_the_summary_follows_the_direction() -> None:
+    line = Line("a", [10, 20, 30], [3.0, 5.5, 2.0])
+    table = chart_summary(Chart("t", "step", "tokens per second", [line], better="higher"))
+    assert (table.columns[2].title, table.rows) == ("highest", [["a", "3", "5.500", "20", "2"]])
+
+
 def test_the_library_is_the_one_that_was_tested() -> None:
     found = library()
     assert found["js"].startswith("/*! https://github.com/leeoniya/uPlot (v1.6.31) */")
