@@ -39,7 +39,10 @@ from lib.settings.corpus import (
 )
 
 PARAGRAPHS = [f"这是第{number}段文字，<b>内容</b>各不相同。" for number in range(60)]
-PROSE = "".join(random.Random(1).choices([chr(0x4E00 + code) for code in range(3000)], k=2100))
+# Any characters, and as many frequent ones as text has.
+PROSE = "".join(
+    random.Random(1).choices([chr(0x4E00 + code) for code in range(3000)] + [*"的一是了在人有我他这"] * 100, k=2100)
+)
 
 
 class Run:

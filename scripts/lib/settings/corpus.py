@@ -46,8 +46,10 @@ class CleaningSettings(StageSettings):
     """Write all Chinese in one variant (OpenCC)."""
     strip_pinyin: bool = True
     """Remove readings in parentheses behind the character that they belong to, as in `訓(xùn)練`."""
+    join_lines: bool = True
+    """Join lines that were broken at a fixed width, within sentences, as in plain-text books and e-mails."""
     collapse_whitespace: bool = True
-    """Trim lines, fold runs of blanks, drop blank lines and blanks between single Chinese characters and words."""
+    """Trim lines, fold runs of spaces and of empty lines, close Chinese words. Code keeps its indentation."""
     collapse_punctuation: bool = True
     """Fold three or more of one Chinese punctuation mark into one."""
     strip_boilerplate: bool = True

@@ -30,7 +30,7 @@ def slices(texts: pl.Series) -> Iterator[tuple[pl.Series, bool]]:
 
 
 def cut(text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """UTF-8 in pieces of at most `PIECE_BYTES`, each with what joins it to the next: a line break, a blank or nothing.
+    """UTF-8 in pieces of at most `PIECE_BYTES`, each with what joins it to the next: line breaks, a space or nothing.
 
     Pieces of a text that is cut have at least a quarter of `PIECE_BYTES`.
     """
@@ -39,6 +39,8 @@ def cut(text: bytes) -> Iterator[tuple[bytes, bytes]]:
         earliest, latest = start + PIECE_BYTES // 2, start + PIECE_BYTES * 3 // 4
         joint = b"\n"
         end = text.rfind(joint, earliest, latest)
+        if end > start and text[end - 1 : end] == joint:  # an empty line between paragraphs
+            joint, end = b"\n\n", end - 1
         if end < 0:
             joint = b""
             ends = (text.rfind(mark, earliest, latest) + len(mark) for mark in _SENTENCE_ENDS)

@@ -99,4 +99,6 @@ def strip_boilerplate(texts: pl.Series) -> pl.Series:
         .with_columns(is_short=pl.col("text").str.len_chars() <= LONGEST)
     )
     boilerplate = pl.col("is_short") & pl.col("text").str.contains(_BOILERPLATE)
-    return lines.group_by("row", maintain_order=True).agg(pl.col("text").filter(~boilerplate).str.join("\n"))["text"]
+    kept = lines.group_by("row", maintain_order=True).agg(pl.col("text").filter(~boilerplate).str.join("\n"))["text"]
+    # The empty lines on both sides of a line that is gone would be two.
+    return kept.str.replace_all("\n\n\n+", "\n\n").str.strip_chars("\n")

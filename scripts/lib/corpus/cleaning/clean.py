@@ -1,7 +1,7 @@
 """Clean documents: one vectorised step after another over all documents of a batch, then rules that drop some.
 
-The steps run in the order of `steps`, as `lib.rewriting` says; cleaning a clean document changes nothing. The user's
-own rules follow, once; the rules of `lib.filters` come last.
+The steps run in the order of `steps`, as `rewrite` says; cleaning a clean document changes nothing. The user's
+own rules follow, once; the rules of `filters` come last.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from functools import partial
 
 import polars as pl
 
-from lib.corpus.cleaning import boilerplate, mojibake, normalize, personal_data, pinyin
+from lib.corpus.cleaning import boilerplate, mojibake, normalize, personal_data, pinyin, whitespace
 from lib.corpus.cleaning.custom_rules import CustomRule, apply, load_custom_rules
 from lib.corpus.cleaning.filters import LENGTH, RULES, Rule, character_shares
 from lib.corpus.cleaning.rewrite import Step, StepCounts, rewrite
@@ -35,7 +35,7 @@ class Cleaned:
 def steps(settings: CleaningSettings) -> list[Step]:
     """The steps that `settings` switch on, in their order.
 
-    Mojibake comes first, since its bytes look like control characters. Blanks come before widths: a Chinese indent is
+    Mojibake comes first, since its bytes look like control characters. Spaces come before widths: a Chinese indent is
     then no longer there to be folded, so that most documents need the slower step not at all.
     """
     switched = [
@@ -43,7 +43,9 @@ def steps(settings: CleaningSettings) -> list[Step]:
         Step("strip_html", lambda: PAGE, strip_pages, is_whole=True),
         Step("strip_html", lambda: HAS_MARKUP, strip_tags),
         Step("strip_control", lambda: normalize.HAS_CONTROL, normalize.strip_control),
-        Step("collapse_whitespace", lambda: normalize.HAS_EXCESS_BLANKS, normalize.collapse_whitespace),
+        # Before indentation goes, which tells where paragraphs begin.
+        Step("join_lines", lambda: whitespace.HAS_BROKEN_LINES, whitespace.join_lines),
+        Step("collapse_whitespace", lambda: whitespace.HAS_EXCESS_SPACE, whitespace.collapse_whitespace),
         Step("unicode_form", normalize.unicode_form_trigger, normalize.unicode_form),
         Step("chinese_variant", lambda: r"\p{Han}", normalize.chinese_variant(settings.chinese_variant)),
         Step("strip_pinyin", lambda: pinyin.HAS_PINYIN, pinyin.strip_pinyin),

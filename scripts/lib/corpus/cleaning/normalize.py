@@ -1,4 +1,4 @@
-"""Steps that give the same text one spelling: invisible characters, widths, variants, blanks, punctuation.
+"""Steps that give the same text one spelling: invisible characters, widths, variants, punctuation.
 
 Each takes and gives a series of texts. The pattern beside a step matches in every text that the step may change; it is
 much cheaper than the step, so that clean text costs a scan.
@@ -8,29 +8,38 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import compress
 
 import polars as pl
 
-from lib.text.series import HAN, mapped
+from lib.text.series import mapped
 
 # Control characters other than white space; soft hyphen, fillers, zero-width and direction marks, byte order marks,
-# annotation marks, noncharacters, tags; private use. Variation selectors stay, since they choose a form of a character.
+# annotation marks, noncharacters, tags. Variation selectors stay, since they choose a form of a character.
 _INVISIBLE = (
     r"\x00-\x08\x0e-\x1f\x7f-\x{84}\x{86}-\x{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}-\u{200f}"
     r"\u{202a}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{feff}\u{ffa0}\u{fdd0}-\u{fdef}\u{fff0}-\u{fffb}\u{fffe}\u{ffff}"
-    r"\u{e0000}-\u{e007f}\p{Co}"
+    r"\u{e0000}-\u{e007f}"
 )
+_COLOUR = r"\x1b\[[0-9;]*[A-Za-z]"  # of a terminal
 # Scripts and symbols after which a (non-)joiner changes what is read: Arabic to Khmer, and emoji.
 _JOINING = (
     r"[\p{Arabic}\p{Syriac}\p{Mongolian}\u{900}-\u{dff}\u{1780}-\u{17ff}\u{2600}-\u{27bf}\u{1f300}-\u{1faff}\u{fe0f}]"
 )
-HAS_CONTROL = f"[{_INVISIBLE}]"
+HAS_CONTROL = rf"[{_INVISIBLE}\p{{Co}}]"
 
 
 def strip_control(texts: pl.Series) -> pl.Series:
-    """Remove invisible characters; joiners stay after letters of scripts that need them, and in emoji."""
-    return texts.str.replace_all(rf"({_JOINING}[\u{{200c}}\u{{200d}}])|[{_INVISIBLE}]", "${1}")
+    """Remove invisible characters and colour codes; joiners stay after letters of scripts that need them, and in emoji.
+
+    A character for private use stands for one that is lost, so it becomes U+FFFD, which counts as broken; a bullet in a
+    font of symbols goes.
+    """
+    return (
+        texts.str.replace_all(_COLOUR, "")
+        .str.replace_all(rf"({_JOINING}[\u{{200c}}\u{{200d}}])|[{_INVISIBLE}]", "${1}")
+        .str.replace_all(r"(?m)^([ \t]*)\p{Co}[ \t]+", "${1}")
+        .str.replace_all(r"\p{Co}", "\ufffd")
+    )
 
 
 def unicode_form(texts: pl.Series) -> pl.Series:
@@ -39,7 +48,8 @@ def unicode_form(texts: pl.Series) -> pl.Series:
     return texts.str.replace_many(list(mapping), list(mapping.values())).str.normalize("NFC")
 
 
-# Full-width marks of Chinese text (their half-width forms belong to other languages) and the ellipsis.
+_RAISED = (" 00B2", " 00B3")  # as in ㎡ and ㎥
+# Full-width punctuation of Chinese text (their half-width forms belong to other languages) and the ellipsis.
 CHINESE_PUNCTUATION = "！（），：；？～…"
 
 
@@ -47,13 +57,17 @@ def is_kept_by_unicode_form(character: str) -> bool:
     """Whether NFKC would change `character`, but `unicode_form` does not.
 
     Chinese punctuation keeps its full width. Superscripts, subscripts, fractions and circled characters stay, since
-    folding them changes what is said (10² is not 102, ①2 is not 12). A spacing accent would become a blank and a
-    combining accent.
+    folding them changes what is said (10² is not 102, ①2 is not 12, 10㎡ is not 10m2). Jamo that stand alone (ㅋㅋㅋ)
+    would become jamo that join, and the vowel am of Thai and Lao two characters. A spacing accent would become a space
+    and a combining accent.
     """
     tag = unicodedata.decomposition(character).partition(" ")[0]
     return (
         character in CHINESE_PUNCTUATION
         or tag in ("<super>", "<sub>", "<fraction>", "<circle>")
+        or "\u3131" <= character <= "\u318e"
+        or character in "\u0e33\u0eb3"
+        or (tag == "<square>" and any(number in unicodedata.decomposition(character) for number in _RAISED))
         or (unicodedata.normalize("NFKC", character)[0] == " " and unicodedata.category(character) != "Zs")
     )
 
@@ -101,17 +115,24 @@ def _character_class(characters: Iterator[str]) -> str:
     return "[" + "".join(f"\\u{{{first:x}}}-\\u{{{last:x}}}" for first, last in ranges) + "]"
 
 
-OPENCC_CONFIGURATION = {"simplified": "t2s", "traditional": "s2t"}
+OPENCC_CONFIGURATION = {"simplified": "tw2s", "traditional": "s2t"}
+"""From traditional, Taiwan's configuration: it also knows 著 for 着, and all else as the general one does."""
+_KEPT_WORDS = re.compile(
+    "(土著|乾[清隆坤卦元符宁封陵县])"
+)  # where 著 and 乾 are simplified, too; 乾清宫 has been converted
 
 
 def chinese_variant(variant: str) -> Callable[[pl.Series], pl.Series]:
     """A step that writes everything in one variant of Chinese, by OpenCC's dictionaries of words and characters."""
 
-    def convert(texts: pl.Series) -> pl.Series:
-        # Not line by line, which takes longer; NUL ends a text for OpenCC's C++, so that what holds one is left alone.
-        return mapped(texts, lambda text: text if "\0" in text else _converter(variant).convert(text))
+    def convert(text: str) -> str:
+        parts = _KEPT_WORDS.split(text) if variant == "simplified" else [text]
+        return "".join(
+            _converter(variant).convert(part) if number % 2 == 0 else part for number, part in enumerate(parts)
+        )
 
-    return convert
+    # Not line by line, which takes longer; NUL ends a text for OpenCC's C++, so that what holds one is left alone.
+    return lambda texts: mapped(texts, lambda text: text if "\0" in text else convert(text))
 
 
 @cache
@@ -119,69 +140,6 @@ def _converter(variant: str):  # type: ignore[no-untyped-def]
     from opencc import OpenCC  # 0.1 s, and few runs convert
 
     return OpenCC(OPENCC_CONFIGURATION[variant])
-
-
-_BREAK = r"\r\n|[\r\x0b\x0c\x{85}\u{2028}\u{2029}]"
-_MARK = r"[\u{3001}\u{3002}\u{3008}-\u{3011}\u{3014}-\u{301b}！（），：；？]"  # Chinese; it needs no blank
-_CJK = r"[\p{Han}\u{3001}\u{3002}\u{3008}-\u{3011}\u{3014}-\u{301b}！（），：；？]"
-_LONE = r"(?:\A|[^\w])\p{Han} \p{Han}(?:[^\w]|\z)"
-_SEGMENTED = r"\p{Han} \p{Han}{1,4} \p{Han}{1,4} \p{Han}"
-HAS_EXCESS_BLANKS = (
-    rf"[\t\p{{Zs}}--[ ]]|  |{_BREAK}|\n[ \n]| \n|\A[ \n]|[ \n]\z|{_MARK} {_CJK}|{_CJK} {_MARK}|{_LONE}|{_SEGMENTED}"
-)
-_LONE_CHARACTERS = re.compile(rf"(?<!\w)[{HAN}](?: [{HAN}](?!\w))+")
-_PIECES = re.compile(rf"[{HAN}]+")
-_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
-_GAP_OR_MARK = re.compile(rf"(?<=[{HAN}“”‘’、-】！（），：；？…—]) (?=[{HAN}“”‘’、-】！（），：；？…—])")
-
-
-def collapse_whitespace(texts: pl.Series) -> pl.Series:
-    """One blank between words, one break between lines, no blanks at ends of lines; see `_close` for Chinese."""
-    texts = (
-        texts.str.replace_all(_BREAK, "\n")
-        .str.replace_all(r"[\t\p{Zs}]+", " ")
-        .str.replace_all(r" ?\n[ \n]*", "\n")
-        .str.strip_chars(" \n")
-        .str.replace_all(f"({_MARK}) ({_CJK})", "${1}${2}")
-        # Twice, since a match cannot begin with the character that ended the one before it.
-        .str.replace_all(f"({_CJK}) ({_MARK})", "${1}${2}")
-        .str.replace_all(f"({_MARK}) ({_CJK})", "${1}${2}")
-    )
-    spread = texts.str.contains(f"{_LONE}|{_SEGMENTED}").arg_true()
-    return texts.scatter(spread, mapped(texts.gather(spread), _close)) if len(spread) else texts
-
-
-def _close(text: str) -> str:
-    """`三 国 演 义` and `他 把 书 放在 桌上` without their blanks.
-
-    A blank between longer pieces separates clauses, verses or names, and stays; not in a text most of which is
-    segmented, where headlines are, too.
-    """
-    lines = text.split("\n")
-    segmented = [_is_segmented(line) for line in lines]
-    if 2 * sum(map(len, compress(lines, segmented))) > len(text):
-        return _GAP_OR_MARK.sub("", text)
-    return "\n".join(
-        _GAP_OR_MARK.sub("", line)
-        if is_segmented
-        else _LONE_CHARACTERS.sub(lambda match: match[0].replace(" ", ""), line)
-        for line, is_segmented in zip(lines, segmented, strict=True)
-    )
-
-
-def _is_segmented(line: str) -> bool:
-    """Whether blanks set words apart: short pieces, a good part of them single characters, which no list of names has.
-
-    Half of the words of a newspaper are single characters, and its words have 1.6 characters on average; verses have
-    pieces of three to seven characters.
-    """
-    pieces = _PIECES.findall(line)
-    return (
-        len(pieces) >= 6
-        and sum(map(len, pieces)) <= 2.6 * len(pieces)
-        and sum(len(piece) == 1 for piece in pieces) >= 0.15 * len(pieces)
-        and len(_GAP.findall(line)) >= 0.5 * len(pieces)
-    )
 
 
 HAS_REPEATED_PUNCTUATION = (

@@ -47,8 +47,8 @@ def border_lines(documents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _borders(texts: pl.Series) -> pl.Series:
-    """The first and the last lines of each text, as lists."""
-    lines = pl.col("text").str.split("\n")
+    """The first and the last lines of each text, as lists; empty lines do not count."""
+    lines = pl.col("text").str.replace_all("\n\n+", "\n").str.split("\n")
     later = pl.max_horizontal(pl.lit(BORDER), lines.list.len().cast(pl.Int64) - BORDER)
     chosen = pl.concat_list(lines.list.head(BORDER), lines.list.slice(later))
     return texts.to_frame("text").select(chosen)["text"]
@@ -59,7 +59,7 @@ def _borders_of_long(text: pl.Series) -> pl.Series:
     first: list[bytes] = []
     last: deque[bytes] = deque(maxlen=BORDER)
     for piece, _ in cut(content_of(text)):
-        lines = piece.split(b"\n")
+        lines = [line for line in piece.split(b"\n") if line]
         head = lines[: BORDER - len(first)]
         first += head
         last.extend(lines[len(head) :])
@@ -148,4 +148,6 @@ def _without(texts: pl.Series, shared: pl.Series) -> pl.Series:
     kept = lines.filter(lines["row"].is_in(rows.implode()), ~is_shared)
     joined = kept.group_by("row", maintain_order=True).agg(pl.col("text").str.join("\n"))
     joined = pl.DataFrame({"row": rows}).join(joined, on="row", how="left", maintain_order="left")
-    return texts.clone().scatter(rows, joined["text"].fill_null(""))
+    # The empty lines on both sides of a line that is gone would be two.
+    left = joined["text"].fill_null("").str.replace_all("\n\n\n+", "\n\n").str.strip_chars("\n")
+    return texts.clone().scatter(rows, left)

@@ -50,7 +50,7 @@ def _tag(names: str, bare: bool = True) -> str:
 _UNREAD_ELEMENTS = "|".join(rf"(?is:<{name}(?:{_SPACE}[^<>]*)?>.*?</{name}{_SPACE}*>)" for name in UNREAD.split("|"))
 _COMMENT = r"(?s:<!--.*?-->)|(?i:<!doctype\b[^<>]*>)|<\?xml\b[^<>]*\?>"
 _CDATA = r"(?s)<!\[CDATA\[(.*?)\]\]>"
-_BLOCK_TAG = _tag(BLOCKS)
+_BLOCK_TAGS = rf"{_SPACE}*(?:(?:{_tag(BLOCKS)}){_SPACE}*)+"  # with the layout of the source around them
 _INLINE_TAG = "|".join([_tag(_INLINE), _tag(_WITH_ATTRIBUTES, bare=False), _OFFICE])
 _REFERENCE = r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
 
@@ -68,7 +68,8 @@ def strip_pages(texts: pl.Series) -> pl.Series:
     pages = texts.str.contains(PAGE).arg_true()
     if not len(pages):
         return texts
-    return replaced(texts, pages, pl.Series([page_text(page) for page in texts.gather(pages)], dtype=pl.String))
+    main_texts = pl.Series([page_text(page) for page in texts.gather(pages)], dtype=pl.String)
+    return replaced(texts, pages, main_texts.str.replace_all(r"\n\s*\n", "\n"))
 
 
 def strip_tags(texts: pl.Series) -> pl.Series:
@@ -77,7 +78,7 @@ def strip_tags(texts: pl.Series) -> pl.Series:
         texts.str.replace_all(_COMMENT, "")
         .str.replace_all(_UNREAD_ELEMENTS, "")
         .str.replace_all(_CDATA, "${1}")
-        .str.replace_all(_BLOCK_TAG, "\n")
+        .str.replace_all(_BLOCK_TAGS, "\n")
         .str.replace_all(_INLINE_TAG, "")
     )
     coded = texts.str.contains(_REFERENCE).arg_true()

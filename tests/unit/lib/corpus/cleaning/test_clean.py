@@ -97,9 +97,14 @@ def test_look_alikes_stay_as_they_are(text: str) -> None:
         ("e\u0301", "é"),
         ("％＆＝｛｝", "%&={}"),
         ("一\u3000二 A\u3000B", "一二 A B"),
-        ("\ufeff零\u200b宽\u00ad度\ue000\x00\x07", "零宽度"),
+        ("\ufeff零\u200b宽\u00ad度\x00\x07", "零宽度"),
+        ("很\ue0b1好", "很\ufffd好"),
+        ("\uf0b7 第一条\n\uf0b7\t第二条", "第一条\n第二条"),
+        ("\x1b[1;33m黄\x1b[0m色", "黄色"),
         ("a\u200db", "ab"),
-        ("  一行  \n\n\t二行\u3000\r\n\r\n三行\u2028四行", "一行\n二行\n三行\n四行"),
+        ("  一行  \n\n\t二行\u3000\r\n\r\n\r\n三行\u2028四行", "一行\n\n二行\n\n三行\n四行"),
+        ("def f(x):\n    return x\t \n\n\n\nf(1)  + 2", "def f(x):\n    return x\n\n\nf(1) + 2"),
+        ("键:\n  - 值\n　　段落", "键:\n  - 值\n段落"),
         ("中 文 字 符 号", "中文字符号"),
         ("你好 ， 世界 。", "你好，世界。"),
         ("two  words\tand\u00a0more", "two words and more"),
@@ -174,7 +179,7 @@ def test_cleaning_a_clean_document_that_is_cut_into_pieces_changes_nothing(
 def test_a_long_document_is_cleaned_as_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"<b>第{number}行</b>有字&amp;lt;b&amp;gt;写信 a{number}@example.com。" for number in range(50)]
     documents = pl.DataFrame({"id": ["a", "b", "c"], "text": ["很短", "\n\n".join(lines), "<html><body><p>页</p>"]})
-    chosen = CleaningSettings(minimum_length=1, maximum_symbols=1, maximum_digits=1)
+    chosen = CleaningSettings(minimum_length=1, maximum_symbols=1, maximum_digits=1, maximum_repeated_ngrams=1)
     whole = clean(documents, chosen)
     monkeypatch.setattr(chunks, "PIECE_BYTES", 300)
     cut = clean(documents, chosen)

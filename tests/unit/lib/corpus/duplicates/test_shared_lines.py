@@ -115,7 +115,7 @@ def test_removal_leaves_everything_else_as_it_is() -> None:
     shared = pl.Series([key(FOOTER), key(HEAD)])
     before = pl.Series([f"{HEAD} 12\n\n甲\n是。\n{HEAD} 13\n乙\n{FOOTER}", FOOTER, "丙\n丁", "", f"他说：{FOOTER}"])
     after = without_shared_lines(before, shared)
-    assert after.to_list() == ["\n甲\n是。\n乙", "", "丙\n丁", "", f"他说：{FOOTER}"]
+    assert after.to_list() == ["甲\n是。\n乙", "", "丙\n丁", "", f"他说：{FOOTER}"]
     assert without_shared_lines(after, shared).equals(after)
     assert without_shared_lines(before, shared.clear()).equals(before)
 
@@ -134,3 +134,13 @@ def test_long_documents_are_looked_at_in_pieces(documents: list[list[str]]) -> N
         patch.setattr(chunks, "PIECE_BYTES", 400)
         assert border_lines(texts).sort("number", "line").equals(lines.sort("number", "line"))
         assert without_shared_lines(texts["text"], shared).to_list() == rest.to_list()
+
+
+def test_empty_lines_do_not_count_and_none_is_doubled() -> None:
+    footer = "本文由长河编辑部的三位编辑共同整理，欢迎来信。"
+    documents = pl.DataFrame(
+        {"id": [f"a:{number:08}" for number in range(12)], "text": [f"第{n}篇\n\n{footer}\n\n完" for n in range(12)]}
+    )
+    lines = border_lines(documents)
+    shared = lines.group_by("line").len().filter(pl.col("len") == 12)["line"]
+    assert without_shared_lines(documents["text"], shared).to_list() == [f"第{n}篇\n\n完" for n in range(12)]
