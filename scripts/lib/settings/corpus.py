@@ -23,6 +23,10 @@ class ReadingLimits(StageSettings):
     """A compressed file that unpacks to more than this is refused."""
 
 
+CHINESE = ("zh", "yue", "wuu")
+"""Codes of Chinese languages, which are hard to tell apart in writing."""
+
+
 class ReadingSettings(ReadingLimits):
     """How files are read."""
 
@@ -88,10 +92,18 @@ class CleaningSettings(StageSettings):
     """UTF-8 file with words, one on each line, that count against a document."""
     maximum_blocked_words: int = Field(default=2, ge=0)
     """Most different blocked words that a document may hold."""
-    languages: list[str] = Field(default_factory=list)
-    """Languages (ISO 639 codes) that py3langid must find a document to be in; none: it is not asked."""
+    languages: list[str] = Field(default=["auto"])
+    """Languages (ISO 639 codes) that py3langid must find a document to be in. `auto` is Chinese where the target script
+    is Han, else any; an empty list is any."""
     minimum_language: float = Field(default=0.5, ge=0, le=1)
     """Least probability that a document is in one of `languages`."""
+
+    @property
+    def expected_languages(self) -> list[str]:
+        """Codes of the languages that documents must be in; none when any will do."""
+        if self.languages == ["auto"]:
+            return list(CHINESE) if self.target_script == "Han" else []
+        return self.languages
 
 
 class SharedLineSettings(StageSettings):

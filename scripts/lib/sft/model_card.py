@@ -94,7 +94,8 @@ def _last_part(address: str) -> str:
 def _languages(settings: Mapping[str, Any]) -> list[str] | None:
     """Codes of the languages that the corpus was kept to, or that its script says."""
     script = LANGUAGES.get(settings.get("target_script", ""))
-    return list(settings.get("languages") or ([script] if script else [])) or None
+    named = [code for code in settings.get("languages", []) if code != "auto"]
+    return named or ([script] if script else None)
 
 
 def _license(name: str | None) -> dict[str, Any]:

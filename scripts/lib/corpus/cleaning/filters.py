@@ -71,9 +71,9 @@ RULES = (
     ),
     Rule(
         "minimum_language",
-        lambda texts, _, settings: language_probability(texts, settings.languages),
+        lambda texts, _, settings: language_probability(texts, settings.expected_languages),
         is_minimum=True,
-        is_on=lambda settings: bool(settings.languages),
+        is_on=lambda settings: bool(settings.expected_languages),
     ),
 )
 """In the order in which they run: the cheap ones first."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from lib.settings.corpus import CHINESE
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
@@ -13,8 +15,13 @@ SAMPLE_CHARACTERS = 100
 
 
 def language_probability(texts: pl.Series, languages: list[str]) -> pl.Series:
-    """How likely each text is in one of `languages` (ISO 639 codes), judged by samples from all over it."""
+    """How likely each text is in one of `languages` (ISO 639 codes), judged by samples from all over it.
+
+    Where only Chinese is wanted, words in Latin script do not count: a manual quotes commands and English terms.
+    """
     wanted = set(languages)
+    if wanted <= set(CHINESE):
+        texts = texts.str.replace_all(r"[\x00-\x7f]+", " ")
     return pl.Series(
         [
             sum(probability for language, probability in _identifier().rank(sample(text)) if language in wanted)

@@ -114,7 +114,7 @@ def test_licences_as_the_hub_names_them(tmp_path: Path, license: str | None, exp
     ("settings", "expected"),
     [
         ({"target_script": "any"}, None),
-        ({"target_script": "Greek"}, ["el"]),
+        ({"target_script": "Greek", "languages": ["auto"]}, ["el"]),
         ({"languages": ["zh", "en"]}, ["zh", "en"]),
     ],
 )

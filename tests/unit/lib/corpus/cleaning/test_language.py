@@ -2,6 +2,7 @@ import polars as pl
 import pytest
 
 from lib.corpus.cleaning.language import language_probability, sample
+from lib.settings.corpus import CleaningSettings
 
 
 def test_probabilities_add_up_over_the_languages() -> None:
@@ -9,6 +10,24 @@ def test_probabilities_add_up_over_the_languages() -> None:
     chinese, english = (language_probability(texts, codes) for codes in (["zh", "yue", "wuu"], ["en"]))
     assert chinese[0] > 0.9 > 0.1 > chinese[1]
     assert english[1] > 0.9 > 0.1 > english[0]
+
+
+def test_japanese_is_no_chinese_and_english_terms_make_a_manual_no_english_one() -> None:
+    texts = pl.Series(
+        [
+            "祖母の家の庭には古い柿の木があって、秋になると子どもたちが集まってきた。",
+            "本命令用 `ls --all --human-readable` 列出目录：see also dir(1), find(1), chmod(1), touch(1)。",
+        ]
+    )
+    japanese, manual = language_probability(texts, ["zh", "yue", "wuu"])
+    assert japanese < 0.1
+    assert manual > 0.9
+
+
+def test_by_default_documents_in_han_must_be_chinese() -> None:
+    assert CleaningSettings().expected_languages == ["zh", "yue", "wuu"]
+    assert CleaningSettings(target_script="Japanese").expected_languages == []
+    assert CleaningSettings(languages=[]).expected_languages == []
 
 
 @pytest.mark.parametrize("length", [0, 10, 300, 301, 1000, 100_001])
