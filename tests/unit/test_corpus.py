@@ -125,6 +125,7 @@ class Run:
             *sources,
             output="held_out/manifest.json",
             settings=settings,
+            reading="{}",
             shards=shards,
             directory=self.directory,
             downloads=self.directory,
