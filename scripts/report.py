@@ -64,7 +64,7 @@ def main() -> None:
         run={
             "name": arguments.name,
             "base_model": settings.base_model.uri.rsplit("/", 1)[-1],
-            "commit": code_version(),
+            "code": code_version(),
             "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         },
         tiles=scores.tiles(table, float(benchmarks["seconds"].sum())),

@@ -233,7 +233,7 @@ def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pyte
     page = Reader(write_report(run_files, monkeypatch))
     for expected in (
         "run first",
-        f"commit {code_version()}",
+        f"code {code_version()}",
         "−20.0 %",  # held-out text against the base
         "7.200",
         "bits per character ↓ lower is better",

@@ -4,21 +4,20 @@ import subprocess
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-UNKNOWN = "unknown"
 
 
 def code_version(project: Path = PROJECT) -> str:
-    """The commit that is checked out in `project`, and whether tracked files differ from it; UNKNOWN without git."""
+    """As in `Graftline 1.0.0, commit 0123456789ab with local changes`; the version alone where git knows no commit."""
+    version = f"Graftline {(project / 'VERSION').read_text(encoding='utf-8').strip()}"
     try:
         # Another repository that the project happens to lie in says nothing about it.
-        top = _git(project, "rev-parse", "--show-toplevel")
-        if Path(top).resolve() != project.resolve():
-            return UNKNOWN
+        if Path(_git(project, "rev-parse", "--show-toplevel")).resolve() != project.resolve():
+            return version
         commit = _git(project, "rev-parse", "--short=12", "HEAD")
         changed = _git(project, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
-        return UNKNOWN
-    return f"{commit} with local changes" if changed else commit
+        return version
+    return f"{version}, commit {commit}{' with local changes' if changed else ''}"
 
 
 def _git(project: Path, *arguments: str) -> str:

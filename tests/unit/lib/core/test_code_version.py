@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.core.code_version import UNKNOWN, code_version
+from lib.core.code_version import code_version
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -13,29 +13,36 @@ def git(directory: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "-q")
-    (tmp_path / "file").write_text("1")
-    git(tmp_path, "add", "file")
-    git(tmp_path, "commit", "-qm", "first")
-    return tmp_path
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "outer" / "project"
+    project.mkdir(parents=True)
+    (project / "VERSION").write_text("1.2.3\n")
+    return project
 
 
-def test_the_commit_is_named(repository: Path) -> None:
-    assert git(repository, "rev-parse", "HEAD").startswith(code_version(repository))
-    (repository / "untracked").touch()
-    assert " " not in code_version(repository)
+def commit_all(repository: Path) -> str:
+    git(repository, "init", "-q")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "first")
+    return git(repository, "rev-parse", "HEAD")[:12]
 
 
-def test_local_changes_are_told(repository: Path) -> None:
-    (repository / "file").write_text("2")
-    assert code_version(repository) == f"{git(repository, 'rev-parse', '--short=12', 'HEAD')} with local changes"
+def test_the_commit_is_named(project: Path) -> None:
+    commit = commit_all(project)
+    (project / "untracked").touch()
+    assert code_version(project) == f"Graftline 1.2.3, commit {commit}"
 
 
-def test_without_git_nothing_is_known(tmp_path: Path) -> None:
-    assert code_version(tmp_path) == UNKNOWN
+def test_local_changes_are_told(project: Path) -> None:
+    commit = commit_all(project)
+    (project / "VERSION").write_text("1.2.4\n")
+    assert code_version(project) == f"Graftline 1.2.4, commit {commit} with local changes"
 
 
-def test_a_repository_around_the_project_says_nothing(repository: Path) -> None:
-    (repository / "inner").mkdir()
-    assert code_version(repository / "inner") == UNKNOWN
+def test_without_git_the_version_is_known(project: Path) -> None:
+    assert code_version(project) == "Graftline 1.2.3"
+
+
+def test_a_repository_around_the_project_says_nothing(project: Path) -> None:
+    commit_all(project.parent)
+    assert code_version(project) == "Graftline 1.2.3"
