@@ -61,11 +61,17 @@ class CleaningSettings(StageSettings):
     mask_email: bool = True
     """Replace e-mail addresses with `[EMAIL]`."""
     mask_id_number: bool = True
-    """Replace Chinese identity numbers whose checksum is right with `[ID_NUMBER]`."""
+    """Replace Chinese identity numbers (18 digits with a right checksum, 15 with a date) with `[ID_NUMBER]`."""
+    mask_account: bool = True
+    """Replace QQ numbers and WeChat names that are called so with `[ACCOUNT]`."""
+    mask_passport: bool = True
+    """Replace numbers of Chinese passports that are called so with `[PASSPORT]`."""
+    mask_plate: bool = True
+    """Replace Chinese number plates with `[PLATE]`."""
     mask_bank_card: bool = True
     """Replace numbers of bank cards that pass Luhn's test with `[BANK_CARD]`."""
     mask_phone: bool = True
-    """Replace Chinese mobile and landline numbers and international ones that begin with + with `[PHONE]`."""
+    """Replace telephone numbers with `[PHONE]`: those of China, Taiwan and Hong Kong, and valid ones that begin with +."""
     mask_ip_address: bool = True
     """Replace public IPv4 and IPv6 addresses with `[IP_ADDRESS]`."""
     custom_rules: str | None = None

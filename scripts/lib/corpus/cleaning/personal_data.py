@@ -31,7 +31,9 @@ class Kind:
         return mapped(texts, lambda text: self.candidate.sub(self._replacement, text))
 
     def _replacement(self, match: re.Match[str]) -> str:
-        return self.placeholder if self.is_one(match[0]) else match[0]
+        """The match with a placeholder for all of it, or for the named group that ends it when the rest is context."""
+        value = next(filter(None, match.groupdict().values()), match[0])
+        return match[0].removesuffix(value) + self.placeholder if self.is_one(value) else match[0]
 
 
 _EMAIL = re.compile(
@@ -51,18 +53,27 @@ _MOBILE = r"1(?:3[0-9]|4[01456789]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])([-
 _AREA = r"0(?:10|2[0-9]|[3-9][0-9]{2})"
 _LANDLINE = rf"(?:[(（]{_AREA}[)）][- ]?|{_AREA}-)[1-9][0-9]{{6,7}}(?:-[0-9]{{1,5}})?"
 _PHONE = re.compile(
-    rf"(?<![A-Za-z0-9._/=])(?<![0-9]-)(?:(?:(?:\+|00)86[- ]?)?{_MOBILE}|{_LANDLINE}"
-    r"|\+86[- ]?[1-9][0-9]{1,2}[- ]?[0-9]{7,8}"
+    rf"(?<![A-Za-z0-9._/=])(?<![0-9]-)(?:(?:(?:\+|00)86[- ]?|86[- ])?{_MOBILE}|{_LANDLINE}"
+    # Taiwan's mobile telephones, and Hong Kong's numbers where they are called so.
+    r"|\+86[- ]?[1-9][0-9]{1,2}[- ]?[0-9]{7,8}|09[0-9]{2}([- ])[0-9]{3}\2?[0-9]{3}"
+    r"|(?:电话|電話|手机|手機|致电|致電)(?:号码|號碼)?[:：]? ?(?P<value>[2-9][0-9]{3}[- ]?[0-9]{4})"
     r"|(?<![)\]])\+(?!86)[1-9][0-9]{0,2}(?:[ -]?(?:\([0-9]{1,4}\)|[0-9]{1,12})){1,6})(?![A-Za-z0-9_])(?![.-][0-9])"
 )
 
 
 def is_phone(text: str) -> bool:
-    """Whether a number is long enough for a telephone: an international one has 9 to 15 digits (E.164)."""
-    return not text.startswith("+") or 9 <= sum(character.isdigit() for character in text) <= 15
+    """Whether a number can be a telephone's: an international one by the numbering plans that phonenumbers knows."""
+    if not text.startswith("+"):
+        return True
+    import phonenumbers  # 0.2 s, and few texts hold such numbers
+
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, None))
+    except phonenumbers.NumberParseException:
+        return False
 
 
-_ID_NUMBER = re.compile(r"(?<![A-Za-z0-9])[1-9][0-9]{16}[0-9Xx](?![A-Za-z0-9])")
+_ID_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:[1-9][0-9]{16}[0-9Xx]|[1-9][0-9]{14})(?![A-Za-z0-9])")
 _PROVINCES = {
     *range(11, 16),
     *range(21, 24),
@@ -79,13 +90,21 @@ _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def is_id_number(text: str) -> bool:
-    """Whether 18 digits are a Chinese identity number (GB 11643): province, date of birth, ISO 7064 checksum."""
+    """Whether digits are a Chinese identity number (GB 11643): province, date of birth, ISO 7064 checksum.
+
+    One of 15 digits, as they were until 1999, has a year of two digits and no checksum.
+    """
     if int(text[:2]) not in _PROVINCES:
         return False
+    is_old = len(text) == 15
+    if is_old:
+        text = f"{text[:6]}19{text[6:]}"
     try:
         born = date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
     except ValueError:
         return False
+    if is_old:
+        return True
     total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, text, strict=False))
     return born.year >= 1850 and "10X98765432"[total % 11] == text[17].upper()
 
@@ -132,15 +151,41 @@ def is_ip_address(text: str) -> bool:
     return address.is_global and not address.is_multicast and not is_number
 
 
+_ACCOUNT = re.compile(
+    r"(?:(?<![A-Za-z])[Qq][Qq](?:号码|号|號|群号|群)?[:：是]? ?|企鹅号[:：]? ?)"
+    r"(?P<value>[1-9][0-9]{4,10})(?![0-9A-Za-z])"
+    r"|(?:微信号?|微信號|(?<![A-Za-z])(?:[Vv][Xx]|WeChat|wechat|weixin))[:：是]? ?"
+    r"(?P<wechat>[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
+)
+_PASSPORT = re.compile(
+    r"(?:护照|護照)(?:号码|号|號碼|號)?[:：是]? ?(?P<value>(?:[DEGPS][A-Z]?|1[45])[0-9]{7,8})(?![0-9A-Za-z])"
+)
+_PLATE = re.compile(
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·•・ ]?"
+    r"(?=[A-HJ-NP-Z]{0,2}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])"
+)
+# What may stand behind 微信 in an ordinary sentence.
+_NO_ACCOUNTS = {"android", "windows", "wechat", "weixin", "iphone", "github", "google"}
+
+
+def is_account(text: str) -> bool:
+    """Whether a name can be an account's: an English word in lower case behind 微信 hardly is one."""
+    return text.lower() not in _NO_ACCOUNTS and (not text.isalpha() or text.startswith("wxid"))
+
+
 # In this order: an identity number could pass for a card, a card could hold the digits of a telephone.
 KINDS = (
     Kind("email", "[EMAIL]", "[A-Za-z0-9_+-]@[A-Za-z0-9]", _EMAIL, is_email),
-    Kind("id_number", "[ID_NUMBER]", "[0-9]{17}[0-9Xx]", _ID_NUMBER, is_id_number),
+    Kind("id_number", "[ID_NUMBER]", "[0-9]{15}|[0-9]{17}[0-9Xx]", _ID_NUMBER, is_id_number),
+    Kind("account", "[ACCOUNT]", r"[Qq][Qq]|企鹅号|微信|[Vv][Xx]|WeChat|wechat|weixin", _ACCOUNT, is_account),
+    Kind("passport", "[PASSPORT]", "[护護]照", _PASSPORT, lambda text: True),
+    Kind("plate", "[PLATE]", r"\p{Han}[A-HJ-NP-Z][·•・ ]?[A-HJ-NP-Z0-9]{4}", _PLATE, lambda text: True),
     Kind("bank_card", "[BANK_CARD]", "[0-9]{13}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}", _BANK_CARD, is_bank_card),
     Kind(
         "phone",
         "[PHONE]",
-        r"1[3-9][0-9][- ]?[0-9]{4}|0[1-9][0-9]{1,2}(?:-|[)）][- ]?)[0-9]{7}|\+[1-9]",
+        r"1[3-9][0-9][- ]?[0-9]{4}|0[1-9][0-9]{1,2}(?:-|[)）][- ]?)[0-9]{7}|\+[1-9]|09[0-9]{2}[- ][0-9]{3}"
+        r"|(?:[电電]话|電話|手[机機]|致[电電])(?:号码|號碼)?[:：]? ?[2-9][0-9]{3}",
         _PHONE,
         is_phone,
     ),

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.corpus.cleaning.clean import clean_texts
 from lib.corpus.cleaning.personal_data import KINDS, is_bank_card, is_email, is_id_number, is_ip_address, is_phone
+from lib.settings.corpus import CleaningSettings
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,8 @@ from lib.corpus.cleaning.personal_data import KINDS, is_bank_card, is_email, is_
         ("110105194912310021", False),
         ("110105194902310021", False),
         ("160105194912310021", False),
+        ("110105491231002", True),
+        ("110105491331002", False),
     ],
 )
 def test_id_number(number: str, expected: bool) -> None:
@@ -68,6 +72,37 @@ def test_phone_and_email() -> None:
     assert not is_phone("+20240101")
     assert is_email("a@example.org")
     assert not is_email("logo@2x.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("香港电话 2345 6789", "香港电话 [PHONE]"),
+        ("台湾 0912-345-678", "台湾 [PHONE]"),
+        ("86-13812345678", "[PHONE]"),
+        ("微信号 wxid_abc12345，QQ：123456789", "微信号 [ACCOUNT]，QQ：[ACCOUNT]"),
+        ("加VX: sunny_day88 详谈", "加VX: [ACCOUNT] 详谈"),
+        ("护照 E12345678", "护照 [PASSPORT]"),
+        ("车牌 京A·12345，粤BD12345", "车牌 [PLATE]，[PLATE]"),
+        ("旧身份证 110105491231002。", "旧身份证 [ID_NUMBER]。"),
+    ],
+)
+def test_what_points_to_a_person_is_masked(text: str, masked: str) -> None:
+    assert clean_texts([text], CleaningSettings()) == [masked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "增长+100 000 000元，从 -2147483648 到 +2147483647",
+        "订单 200001011234567 已发货",
+        "微信支付、QQ音乐、微信 Windows 版",
+        "苏A座 3 楼，川B站用户，浙C++ 语言",
+        "他在 0912 年出生",
+    ],
+)
+def test_look_alikes_of_personal_data_stay(text: str) -> None:
+    assert clean_texts([text], CleaningSettings()) == [text]
 
 
 @given(st.text("0123456789.+-()@ aX:/年", max_size=60))
