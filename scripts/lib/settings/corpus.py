@@ -71,7 +71,7 @@ class CleaningSettings(StageSettings):
     mask_bank_card: bool = True
     """Replace numbers of bank cards that pass Luhn's test with `[BANK_CARD]`."""
     mask_phone: bool = True
-    """Replace telephone numbers with `[PHONE]`: those of China, Taiwan and Hong Kong, and valid ones that begin with +."""
+    """Replace telephone numbers with `[PHONE]`: of China, Taiwan, Hong Kong, and valid ones that begin with +."""
     mask_ip_address: bool = True
     """Replace public IPv4 and IPv6 addresses with `[IP_ADDRESS]`."""
     custom_rules: str | None = None
