@@ -17,7 +17,7 @@ class RichText:
 
     text: str
     note: str = ""
-    """Stands below it, smaller."""
+    """Shown below it, in small print."""
     is_best: bool = False
     """The best of its column."""
     is_code: bool = False
