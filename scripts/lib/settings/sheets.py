@@ -1,8 +1,8 @@
 """Sheets: tab-separated tables with one row per source, written by the user.
 
-The standard library's csv module reads them, not pandas, which reads the other tables here: of a row with too many cells
-pandas silently takes the last ones, it renames a column that is there twice, it does not know the line of a cell, and its
-import would add 0.35 CPU seconds to every plan.
+The standard library's csv module reads them, not pandas, which reads the other tables here: of a row with too many
+cells pandas silently takes the last ones, it renames a column that is there twice, it does not know the line of a cell,
+and its import would add 0.35 CPU seconds to every plan.
 """
 
 import csv
