@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from lib.report.training import loss_charts, read_log, warnings
+import pandas as pd
+
+from lib.report.training import loss_charts, loss_lines, read_log, warnings
 
 LOG = "step\tloss\teval_loss\tlearning_rate\n0\t\t5.9\t\n10\t3.5\t\t0.1\n20\t3.0\t\t0.1\n20\t\t3.2\t\n"
 
@@ -29,3 +31,23 @@ def test_a_stage_that_is_worse_than_its_start_is_named() -> None:
         "Instruction tuning never beat its start: the validation loss was 5.900 before the first step and "
         "40.600 at best."
     ]
+
+
+def test_runs_share_a_chart_each_in_its_colour() -> None:
+    log = pd.DataFrame({"step": [0, 10, 10], "loss": [None, 3.5, None], "eval_loss": [4.0, None, 3.6]})
+    lines = [line for number, name in enumerate(("one", "two")) for line in loss_lines(log, name, number)]
+    assert [(line.label, line.color, line.is_dashed) for line in lines] == [
+        ("one: training", 0, True),
+        ("one: validation", 0, False),
+        ("two: training", 1, True),
+        ("two: validation", 1, False),
+    ]
+    assert (lines[1].x, lines[1].y) == ([0, 10], [4.0, 3.6])
+
+
+def test_a_log_without_validation_has_no_line_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "trainer_log.tsv"
+    path.write_text("step\tloss\n10\t3.5\n")
+    assert [line.label for line in loss_lines(read_log(path))] == ["training"]
+    path.write_text("step\tloss\teval_loss\n")
+    assert loss_charts({"sft": read_log(path)}) == []
