@@ -35,8 +35,8 @@ class CleanedSample:
     """The first passage of a document that cleaning changed."""
 
     document: str
-    share_removed: float
-    """Of the document's characters."""
+    lengths: tuple[int, int]
+    """Of the whole document before and after, in characters."""
     before: Segments
     after: Segments
 
@@ -163,7 +163,7 @@ def _cleaned_of(corpus: Path, source: str) -> list[CleanedSample]:
         samples: list[CleanedSample] = []
         for row in pairs.sort("removed", descending=True, maintain_order=True).iter_rows(named=True):
             if len(samples) < EACH and (passages := compare(row["text"], row["text_after"])):
-                samples.append(CleanedSample(row["id"], row["removed"], *passages))
+                samples.append(CleanedSample(row["id"], (row["length"], row["length_after"]), *passages))
         if samples:
             return samples
     return []

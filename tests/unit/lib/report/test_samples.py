@@ -61,7 +61,7 @@ def test_documents_that_cleaning_shortened_most_come_first(tmp_path: Path) -> No
     write(tmp_path / "raw" / "news" / "0000.parquet", id=ids, text=["同" * 9, "甲乙丙丁", "甲乙丙丁", "丢"])
     write(tmp_path / "clean" / "news" / "0000.parquet", id=ids[:3], text=["同" * 9, "甲乙丙", "甲"])
     samples = cleaned_samples(tmp_path, ["news", "nothing"])
-    assert [(sample.document, sample.share_removed) for sample in samples] == [(ids[2], 0.75), (ids[1], 0.25)]
+    assert [(sample.document, sample.lengths) for sample in samples] == [(ids[2], (4, 1)), (ids[1], (4, 3))]
 
 
 def test_samples_of_every_rule_that_dropped(tmp_path: Path) -> None:
