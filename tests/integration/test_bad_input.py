@@ -117,6 +117,7 @@ def test_a_gguf_that_is_cut_off(fresh: Workspace) -> None:
 
 def test_instructions_with_broken_json(done: Workspace) -> None:
     break_line(done.root / "data" / "instructions.jsonl", 23)
+    done.configure(sft={"on_broken_record": "stop"})
     shutil.rmtree(done.root / "results" / "sft_data")
     before = done.files()
     fails_clearly(done, "results/sft_data/manifest.json", names=("data/instructions.jsonl, line 23", "broken JSON"))
@@ -148,11 +149,11 @@ def program_fails_clearly(
     ("record", "names"),
     [
         (
-            {"question": "谁？", "answer": "我。"},
-            ("none of the keys messages, conversations, instruction;", "found: answer, question"),
+            {"topic": "谁？", "text": "我。"},
+            ("none of the keys messages, conversations, instruction;", "found: text, topic"),
         ),
         ({"instruction": "谁？", "input": ""}, ("no 'output'", "found: input, instruction")),
-        ({"instruction": "谁？", "output": " \n"}, ("the response is empty",)),
+        ({"instruction": "谁？", "output": " \n"}, ("the answer is empty",)),
     ],
 )
 def test_an_instruction_that_cannot_be_learned(
@@ -161,8 +162,10 @@ def test_an_instruction_that_cannot_be_learned(
     path = tmp_path / "questions.jsonl"
     write_jsonl(path, chain(instructions(40), [record]))
     sets = json.dumps([{"name": "questions", "uri": str(path)}])
-    place = f"{path}, line 41: "
-    program_fails_clearly(finished, tmp_path / "made", commands["sft_data"], (place, *names), sets=sets)
+    place, settings = f"{path}, line 41: ", {"on_broken_record": "stop"}
+    program_fails_clearly(
+        finished, tmp_path / "made", commands["sft_data"], (place, *names), sets=sets, settings=settings
+    )
 
 
 def test_a_validation_split_that_takes_everything(finished: Workspace, commands: Commands, tmp_path: Path) -> None:

@@ -24,8 +24,10 @@ KEYS = {
 """Other names under which a key is looked for; the first one that holds something counts."""
 LAYOUT_KEYS = {"messages": "messages", "conversations": "sharegpt", "instruction": "alpaca"}
 """Layout by the key that only its records have; the first one found counts."""
-TRAINED_KEYS = ("weight", "train", "training", "loss")
+TRAINED_KEYS = ("weight", "train")
 """Keys of a turn that say, by true or false, 1 or 0, whether it is trained."""
+ALSO_TRAINED_KEYS = ("training", "loss")
+"""Keys that say so in some sets, and hold figures in others."""
 ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -133,19 +135,24 @@ class Fields:
         is_text = isinstance(value, str) and value.strip().lower() not in MODES
         return self.text("reasoning_content") if is_text else ""
 
-    def is_trained(self, role: Role) -> bool:
-        """Whether the record asks for this turn to be trained; a key that cannot be followed stays unread."""
-        answers = []
-        for key in TRAINED_KEYS:
+    def may_be_trained(self, role: Role) -> bool:
+        """Whether the record lets this turn be trained; a key that cannot be followed stays unread.
+
+        Only the assistant's turns can be trained. UserError for one that should be trained in part.
+        """
+        is_allowed = True
+        for key in (*TRAINED_KEYS, *ALSO_TRAINED_KEYS):
             if _is_missing(self.values.get(key)):
                 continue
             value = str(self.values[key]).lower().removesuffix(".0")
-            if value not in (*_FALSE, *_TRUE):
-                raise UserError(f"{key} must be 0 or 1, not {short(self.values[key])}")
-            if role == "assistant" or value in _FALSE:
+            if value in _FALSE:
+                is_allowed = False
                 self._read.add(key)
-            answers.append(value in _TRUE)
-        return all(answers)
+            elif role == "assistant" and value in _TRUE:
+                self._read.add(key)
+            elif role == "assistant" and key in TRAINED_KEYS:
+                raise UserError(f"{key} must be 0 or 1, not {short(self.values[key])}")
+        return is_allowed
 
     def unread(self) -> Iterator[str]:
         """Keys that hold something and that nobody asked for."""
@@ -257,7 +264,7 @@ def _turn(fields: Fields, where: str) -> Turn:
         content,
         reasoning_content=fields.thought() if role == "assistant" else "",
         tool_calls=tuple(calls),
-        is_trained=fields.is_trained(role) or role != "assistant",
+        is_trained=fields.may_be_trained(role) or role != "assistant",
         name=fields.text("name") if role == "tool" else "",
         tool_call_id=fields.text("tool_call_id") if role == "tool" else "",
     )

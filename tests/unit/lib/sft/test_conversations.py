@@ -227,6 +227,12 @@ def test_other_names_of_the_weight(key: str, no: object, yes: object) -> None:
     assert conversation.unread_keys == ()
 
 
+def test_figures_in_keys_named_like_a_weight_are_not_read() -> None:
+    answer = {"role": "assistant", "content": "x", "loss": 0.93}
+    record = {"messages": [{"role": "user", "content": "x", "weight": 1}, answer]}
+    assert parse(record).unread_keys == ("messages[].weight", "messages[].loss")
+
+
 def test_a_conversation_ends_with_its_last_answer_that_is_trained() -> None:
     conversation = parse({"messages": weighted(1) + weighted(0)})
     assert len(conversation.turns) == 2
