@@ -1,4 +1,5 @@
-"""Lines that a web page puts around its text: navigation, copyright, calls to share and to subscribe.
+"""Lines that a web page puts around its text: navigation, copyright, calls to share and to subscribe; advertisements of
+sites with novels, which stand inside the text, too.
 
 A line goes only when one of the patterns matches all of it, so that a sentence about copyright or a paragraph with the
 word 登录 in it stays. Words that could be a heading (登录, Search) count only where three of them make up a line.
@@ -32,11 +33,15 @@ _SHARE_TARGETS = (
     r"LinkedIn|Weibo|WeChat"
 )
 
+_SITE = r"域名|网址|小说网|(?:www|wap|m)\.[a-z0-9-]+\.[a-z]{2,4}|\.(?:com|net|org|cc)\b"
+
 _PATTERNS = (
     # Navigation: one sure word, or three that may be anything.
     rf"[\[【]?(?:{_NAVIGATION})[\]】]?(?:{_SEPARATOR}(?:{_NAVIGATION}|{_MAYBE_NAVIGATION}))*",
     rf"(?:{_MAYBE_NAVIGATION}){_COUNT}(?:{_SEPARATOR}(?:{_MAYBE_NAVIGATION}|{_NAVIGATION}){_COUNT}){{2,}}",
-    r"(?:当前位置|當前位置|您的位置|你的位置|您现在的位置|您當前的位置|您所在的位置|所在位置)(?:是)? ?[:：].*",
+    # A position with punctuation but no path is a ship's.
+    r"(?:当前位置|當前位置|您的位置|你的位置|您现在的位置|您當前的位置|您所在的位置|所在位置)(?:是)? ?[:：]"
+    r"(?:[^。，,]{0,20}|.*(?:首页|首頁|[>›»→]).*)",
     r"(?:上一篇|下一篇|上一章|下一章|上一頁|下一頁|上一页|下一页|前一篇|后一篇) ?[:：].*",
     r"第? ?[0-9]+ ?页?(?:/| ?共 ?)[0-9]+ ?页(?: (?:上一页|下一页|首页|尾页))*",
     # Copyright and registration.
@@ -47,7 +52,7 @@ _PATTERNS = (
     r"[^。]*[\p{Han}]ICP[备备证備證] ?[0-9]{5,}.*",
     r"[^。]*公[网網]安[备備] ?[0-9]{8,}.*",
     r"(?:声明[:：]|本文|本站|文章|原创文章[,，])?[^。]{0,12}(?:未经|未經)[^。]{0,16}(?:不得|禁止|严禁|"
-    r"请勿|謝絕)(?:擅自|以任何形式)?(?:转载|轉載|复制|摘编)[^。]*[。！]?",
+    r"请勿|謝絕)(?:擅自|以任何形式)?(?:转载|轉載)[^。]*[。！]?",
     r"(?:欢迎转载[,，]?)?(?:转载|轉載)[^。]{0,8}(?:请|請)(?:务必)?(?:注明|註明|保留)[^。]{0,40}[。！]?",
     r"[（(\[【]?(?:责任编辑|責任編輯|责编|編輯|本文编辑|网络编辑|实习编辑) ?[:：][^。]{1,20}[)）\]】]?",
     # Share, subscribe, download.
@@ -62,7 +67,8 @@ _PATTERNS = (
     r"(?:相关|相關|推荐|推薦|延伸|热门|熱門|最新|热点|精彩)(?:阅读|閱讀|推荐|推薦|新闻|新聞|文章|链接|"
     r"資訊|资讯) ?[:：]?|猜你喜欢|你可能也喜欢|大家都在看",
     rf"(?:发表|發表|我要|添加|网友|查看全部|全部|最新)(?:评论|評論|留言){_COUNT}",
-    r"[^。]{0,20}(?:天才)?一秒记住[^。]{0,60}。?|[^。]{0,10}请记住本[站书][^。]{0,60}。?|本章未完[^。]{0,30}",
+    rf"[^。]{{0,20}}(?:天才)?一秒记住[^。]{{0,40}}(?:本站|{_SITE}|【)[^。]{{0,40}}。?|本章未完[^。]{{0,30}}",
+    rf"[^。]{{0,10}}请记住本[站书].*(?:{_SITE}).*|手机版?(?:阅读|访问)?(?:网址|地址)[:：].*",
     r"手机(?:用户|阅读)?(?:请)?(?:浏览|访问)[^。]{0,60}阅读[^。]{0,30}",
     # English.
     r"(?i:(?:this|our) (?:web)?site uses cookies\b.*|(?:accept|reject|manage) (?:all )?cookies)",
@@ -83,15 +89,23 @@ HAS_BOILERPLATE = (
     r"版[权權]所有|权利|權利|ICP|安[备備]|[转轉][载載发發]|复制|摘编|编辑|編輯|责编|分享|二维码|二維碼|"
     r"识别|关注|關注|[订訂][阅閱]|[点點][击擊]|[阅閱][读讀]|查看|展开|收起|相关|相關|推荐|推薦|热门|熱門|"
     r"最新|热点|精彩|猜你|喜欢|大家都|评论|評論|留言|记住|本章|登录|登錄|登入|注册|註冊|搜索|搜尋|导航|"
-    r"新闻|新聞|国内|财经|体育|论坛|博客|下载|"
+    r"新闻|新聞|国内|财经|体育|论坛|博客|下载|(?:www|wap|m)\.[a-z0-9]|未完待续|手机版?(?:阅读|访问)?(?:网址|地址)|"
     r"(?i:copyright|rights reserved|back to|skip to|privacy|terms|cookie|about|contact|site ?map|home|"
     r"search|log ?in|sign ?in|sign ?up|subscri|follow us|share|click here|more|powered by|advert|"
     r"javascript|menu|help|like)"
 )
 
+# Inside a sentence: the name of a site in letters or of a known kind, with its address; a hint to turn the page.
+_ADVERTISEMENT = (
+    r"[A-Za-z0-9]{0,4}(?:读书|看书|小说|文学|书库|书吧|书屋|中文|笔趣阁|顶点)网? ?[:：,，]? ?"
+    r"(?:https?://)?(?:www|wap|m)\.[a-z0-9-]+\.(?:com|net|org|cc|cn|la|info|me|so|tw)(?:\.cn)? ?"
+    r"|[(（【\[](?:本章未完|未完待续)[^)）】\]\n]{0,20}[)）】\]]"
+)
+
 
 def strip_boilerplate(texts: pl.Series) -> pl.Series:
-    """Take out lines that are nothing but boilerplate."""
+    """Take out lines that are nothing but boilerplate, and advertisements inside others."""
+    texts = texts.str.replace_all(_ADVERTISEMENT, "")
     lines = (
         pl.DataFrame({"text": texts.str.split("\n")})
         .with_row_index("row")
