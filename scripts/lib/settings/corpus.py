@@ -92,6 +92,12 @@ class CleaningSettings(StageSettings):
     """Most of a document's characters that may be letters or digits equal to the one before."""
     maximum_repeated_ngrams: float = Field(default=0.5, ge=0, le=1)
     """Most of a document's runs of ten characters that may stand earlier in it, too."""
+    maximum_enumeration: float = Field(default=0.6, ge=0, le=1)
+    """Maximum share of characters in enumerations of a dozen short items or more: lists of key words, of goods."""
+    maximum_dated_lines: float = Field(default=0.5, ge=0, le=1)
+    """Maximum share of lines that are a headline beside a date, in documents of five lines or more."""
+    maximum_spam: float = Field(default=1.5, ge=0)
+    """Maximum number of words of spam (gambling, pornography, forged papers) per 100 characters."""
     maximum_repeated_lines: float = Field(default=0.3, ge=0, le=1)
     """Most of a document's lines with letters that may repeat an earlier one, when it has at least ten lines."""
     blocked_words: str | None = None

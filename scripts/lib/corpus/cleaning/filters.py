@@ -15,6 +15,8 @@ import polars as pl
 from lib.corpus.cleaning.blocked_words import count_words
 from lib.corpus.cleaning.language import language_probability
 from lib.corpus.cleaning.mojibake import broken_share
+from lib.corpus.quality.lists import dated_line_share, enumerated_share
+from lib.corpus.quality.spam import spam_density
 from lib.settings.corpus import CleaningSettings
 from lib.text.chunks import cut, in_pieces, slices
 from lib.text.series import character_lengths, content_of, text_of
@@ -62,6 +64,9 @@ RULES = (
     Rule("maximum_digits", _share("digits"), is_minimum=False),
     Rule("maximum_repeated_characters", _share("repeated_characters"), is_minimum=False),
     Rule("maximum_repeated_ngrams", _share("repeated_ngrams"), is_minimum=False),
+    Rule("maximum_enumeration", lambda texts, *_: enumerated_share(texts), is_minimum=False),
+    Rule("maximum_dated_lines", lambda texts, *_: dated_line_share(texts), is_minimum=False),
+    Rule("maximum_spam", lambda texts, *_: spam_density(texts), is_minimum=False),
     Rule("maximum_repeated_lines", lambda texts, *_: repeated_lines(texts), is_minimum=False),
     Rule(
         "maximum_blocked_words",
