@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
 
 
 if not workflow.overwrite_configfiles:
@@ -31,3 +31,7 @@ rule all:
 
 
 name_logs(workflow.rules)
+
+# Before Snakemake plans: what another run has finished in the same way is not computed again.
+if workflow.is_main_process and workflow.overwrite_workdir is None:
+    take_over(workflow, PROJECT, RUN)

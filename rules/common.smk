@@ -11,6 +11,7 @@ from lib.core.errors import UserError, about
 from lib.core.places import ROOT, as_written, local_path
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings_file
+from lib.runs.sharing import take_over
 from lib.settings.base import to_json, validate
 from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings

@@ -34,7 +34,7 @@ def run_folder(name: str) -> Path:
     return Path(FOLDER) / name if name else Path()
 
 
-def existing_runs() -> list[str]:
-    """Names of the runs that have results, the demo ("") among them."""
-    named = sorted(path.name for path in Path(FOLDER).glob("*") if (path / "results").is_dir())
-    return [*([""] if any(Path("results").glob("*/*")) else []), *named]
+def existing_runs(project: Path) -> list[str]:
+    """Names of the runs of `project` that have results, the demo ("") first."""
+    named = sorted(path.name for path in (project / FOLDER).glob("*"))
+    return [name for name in ("", *named) if any((project / run_folder(name) / "results").glob("*/*"))]
