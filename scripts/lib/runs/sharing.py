@@ -31,6 +31,11 @@ OWN_FOLDERS = ("results", "logs", "benchmarks", "work")
 """Of a run. All other relative paths count from the project's folder."""
 
 
+def is_own(path: str) -> bool:
+    """Is a path in the records one of the run's own files?"""
+    return path.split("/")[0] in OWN_FOLDERS
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run's folder with Snakemake's records of it."""
@@ -50,9 +55,7 @@ class RunFolder:
 
     def place(self, path: str) -> str:
         """What an input's path stands for in every run: a file of the run itself, or one of the project's."""
-        if os.path.isabs(path) or path.split("/")[0] in OWN_FOLDERS:
-            return path
-        return os.path.relpath(self.path / path, self.project)
+        return path if os.path.isabs(path) or is_own(path) else os.path.relpath(self.path / path, self.project)
 
 
 def take_over(workflow: Any, project: Path, name: str) -> None:
@@ -68,7 +71,8 @@ def take_over(workflow: Any, project: Path, name: str) -> None:
         taken = Counter(take_from(workflow, RunFolder.of(project, donor), here))
         if taken:
             jobs = ", ".join(f"{rule} ({number})" if number > 1 else rule for rule, number in taken.items())
-            print(f"Taken from {run_folder(donor) if donor else 'the demo'}, where nothing differs: {jobs}", file=sys.stderr)
+            source = run_folder(donor) if donor else "the demo"
+            print(f"Taken from {source}, where nothing differs: {jobs}", file=sys.stderr)
 
 
 def take_from(workflow: Any, donor: RunFolder, here: RunFolder) -> Iterator[str]:
@@ -132,8 +136,12 @@ def _same_content(theirs: str, ours: str, record: MetadataRecord, donor: RunFold
     if not path.is_file():
         return False
     other = donor.path / theirs
-    if other.exists() and path.samefile(other) and path.stat().st_mtime <= (record.starttime or 0):
-        return True
+    if other.exists() and path.samefile(other):
+        status = path.stat()
+        # Results are replaced, which a time of modification shows. Users' files may be older than what they replace.
+        changed = status.st_mtime if is_own(theirs) else max(status.st_mtime, status.st_ctime)
+        if changed <= (record.starttime or 0):
+            return True
     checksum = (record.input_checksums or {}).get(theirs)
     return checksum is not None and str(checksum).removeprefix("sha256:") == sha256_file(path)
 

@@ -1,0 +1,76 @@
+"""Runs by name: each has its own folder, and what two have in common is computed once."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workspace import Finished, Workspace
+
+DEMO = ("--configfile", "config/demo.yaml")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below `folder`."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def named(done: Workspace) -> Workspace:
+    """A workspace in which the run `a` has all results, and the demo none any more."""
+    (done.root / "a.yaml").write_text(yaml.safe_dump({"pretrain": {"rank": 4}}), encoding="utf-8")
+    assert done.planned(*DEMO, "a.yaml", "--", "results/sft_model") == set()
+    for folder in ("results", "logs", "benchmarks", "work", ".snakemake"):
+        shutil.rmtree(done.root / folder)
+    return done
+
+
+def test_another_rank_trains_again_and_computes_nothing_before_it(named: Workspace) -> None:
+    before = contents(named.root / "runs" / "a")
+    (named.root / "b.yaml").write_text(yaml.safe_dump({"pretrain": {"rank": 8}}), encoding="utf-8")
+    planned = named.planned(*DEMO, "b.yaml", "--", "results/sft_model")
+    models = {f"evaluate model={model}" for model in ("pretrained", "finetuned")}
+    assert planned == {"pretrain", "pretrain_model", "sft", "sft_model", "scores"} | models
+
+    # What is computed again in one run stays as it was in the other.
+    (named.root / "fewer.yaml").write_text(yaml.safe_dump({"run": "b", "tokenizer": {"new_tokens": 20}}))
+    named.make(*DEMO, "b.yaml", "fewer.yaml", "--", "results/tokenizer/manifest.json")
+    assert contents(named.root / "runs" / "a") == before
+    names = ("tokenizer.json", "manifest.json")
+    first, second = (named.root / "runs" / run / "results" / "tokenizer" for run in "ab")
+    assert all((first / name).read_bytes() != (second / name).read_bytes() for name in names)
+
+
+def test_a_moved_project_has_nothing_to_make(named: Workspace, tmp_path: Path) -> None:
+    moved = Workspace(tmp_path / "elsewhere")
+    named.root.rename(moved.root)
+    assert moved.planned(*DEMO, "a.yaml", "--", "results/sft_model") == set()
+    # As a job on another node, in the folder where the command was given.
+    target = "results/sft_data/manifest.json"
+    assert moved.planned(*DEMO, "a.yaml", "--forcerun", "sft_data", "--", target) == {"sft_data"}
+    moved.make(*DEMO, "a.yaml", "--forcerun", "sft_data", "--executor", "local", "--", target)
+    assert not list(moved.root.glob("runs/*/runs"))
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (None, ("settings.yaml does not exist",)),
+        ("", ("settings.yaml is empty",)),
+        ("gpu: 0\ngpu: 0\n", ("settings.yaml, line 2", "'gpu' is already on line 1")),
+        ("gpu: 0\n", ("base_model is required",)),
+    ],
+)
+def test_a_broken_settings_file_ends_make_with_one_line(
+    untouched: Workspace, tmp_path: Path, content: str | None, names: tuple[str, ...]
+) -> None:
+    path = tmp_path / "settings.yaml"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    finished: Finished = untouched.run(sys.executable, "scripts/run_folder.py", path)
+    assert finished.status == 1
+    assert finished.output.splitlines() == finished.errors
+    for name in names:
+        assert name in finished.output
