@@ -6,7 +6,7 @@ Usage:
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \\
         --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \\
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \\
-        --sft results/sft_lora/manifest.json --benchmarks benchmarks --output results/report.html
+        --sft results/sft_lora/manifest.json --benchmarks benchmarks --sources news poems --output results/report.html
 
 A run may lack stages: what belongs to an option without a value is left out of the page. The trainer logs lie beside
 the manifests of the two adapters, report.json beside the tokenizer's, samples beside those of corpus and instructions.
@@ -47,6 +47,7 @@ def main() -> None:
         parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, nargs="?", help=f"manifest.json of {stage}")
     parser.add_argument("--summary", type=Path, nargs="?", help="summary.tsv of the corpus")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files")
+    parser.add_argument("--sources", nargs="*", default=[], help="sources of text, whose benchmarks are shown")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     arguments = parser.parse_args()
 
@@ -54,7 +55,10 @@ def main() -> None:
     paths: dict[str, Path] = {stage: path for stage in STAGES if (path := getattr(arguments, stage))}
     manifests: dict[str, dict[str, Any]] = {stage: read_json(path) for stage, path in paths.items()}
     table = read_score_table(arguments.scores) if arguments.scores else None
-    benchmarks = read_benchmarks(arguments.benchmarks)
+    evaluations = in_order([read_json(path) for path in arguments.evaluations])
+    benchmarks = read_benchmarks(
+        arguments.benchmarks, arguments.sources, settings.corpus.shards, [path.stem for path in arguments.evaluations]
+    )
     instructions = paths["sft_data"].parent if "sft_data" in paths else None
     size = write_page(
         arguments.output,
@@ -70,7 +74,7 @@ def main() -> None:
         tiles=scores.tiles(table, float(benchmarks["seconds"].sum())),
         scores=scores.scores_table(table) if table is not None else None,
         parts=scores.part_tables(_read_table(arguments.parts)) if arguments.parts else [],
-        answers=scores.answers(in_order([read_json(path) for path in arguments.evaluations])),
+        answers=scores.answers(evaluations),
         training=_training(paths, manifests),
         corpus=_corpus(arguments.summary, manifests, paths) if arguments.summary and "corpus" in paths else None,
         masked=samples.masked_samples(instructions / "train.jsonl") if instructions else [],

@@ -47,11 +47,18 @@ def test_a_moved_project_has_nothing_to_make(named: Workspace, tmp_path: Path) -
     moved = Workspace(tmp_path / "elsewhere")
     named.root.rename(moved.root)
     assert moved.planned(*DEMO, "a.yaml", "--", "results/sft_model") == set()
-    # As a job on another node, in the folder where the command was given.
-    target = "results/sft_data/manifest.json"
-    assert moved.planned(*DEMO, "a.yaml", "--forcerun", "sft_data", "--", target) == {"sft_data"}
-    moved.make(*DEMO, "a.yaml", "--forcerun", "sft_data", "--executor", "local", "--", target)
-    assert not list(moved.root.glob("runs/*/runs"))
+
+
+def test_a_job_that_snakemake_starts_elsewhere_finds_its_run(named: Workspace) -> None:
+    """The command line that a cluster's job gets: where the command was given, with absolute settings files."""
+    manifest = named.root / "runs" / "a" / "results" / "sft_data" / "manifest.json"
+    before = manifest.read_bytes()
+    manifest.unlink()
+    files = [str(named.root / name) for name in ("config/demo.yaml", "a.yaml")]
+    job = ("--target-jobs", "sft_data:", "--allowed-rules", "sft_data", "--force", "--nolock", "--ignore-incomplete")
+    named.make(*job, "--target-files-omit-workdir-adjustment", "--mode", "remote", "--configfiles", *files)
+    assert manifest.read_bytes() == before
+    assert not list(named.root.glob("runs/*/runs"))
 
 
 @pytest.mark.parametrize(

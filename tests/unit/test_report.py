@@ -132,7 +132,14 @@ def write_report(files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, na
     arguments = ["--settings", json.dumps(settings), "--name", name]
     for option, values in options.items():
         arguments += [f"--{option.replace('_', '-')}", *([] if option in without else values)]
-    arguments += ["--benchmarks", str(files / "benchmarks"), "--output", str(files / "report.html")]
+    arguments += [
+        "--benchmarks",
+        str(files / "benchmarks"),
+        "--sources",
+        "novel",
+        "--output",
+        str(files / "report.html"),
+    ]
     monkeypatch.setattr(sys, "argv", ["report.py", *arguments])
     report.main()
     return (files / "report.html").read_text(encoding="utf-8")
@@ -298,6 +305,18 @@ def test_benchmarks_may_be_missing(run_files: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_jobs_of_a_rule_are_taken_together(run_files: Path) -> None:
-    rows = read_benchmarks(run_files / "benchmarks").set_index("rule")
+    rows = read_benchmarks(run_files / "benchmarks", ["novel"], 2, []).set_index("rule")
     assert list(rows.index) == ["pretrain", "clean"]
     assert rows.loc["clean", ["seconds", "jobs", "megabytes"]].tolist() == pytest.approx([1.9, 2, 80])
+
+
+def test_jobs_of_sources_shards_and_models_that_are_gone_do_not_count(run_files: Path) -> None:
+    before = read_benchmarks(run_files / "benchmarks", ["novel"], 2, ["base"])
+    for name in ("clean/old/0000", "fetch/old", "clean/novel/0002", "evaluate/other", "sweep_size/500"):
+        path = run_files / "benchmarks" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(BENCHMARK + "4110\t1:08:30\t900\n")
+    after = read_benchmarks(run_files / "benchmarks", ["novel"], 2, ["base"])
+    assert after.equals(before)
+    (run_files / "benchmarks" / "evaluate" / "base.tsv").write_text(BENCHMARK + "3\t0:00:03\t900\n")
+    assert "evaluate" in set(read_benchmarks(run_files / "benchmarks", ["novel"], 2, ["base"])["rule"])

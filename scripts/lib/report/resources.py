@@ -1,5 +1,6 @@
 """Time and memory of a run's jobs."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -7,12 +8,18 @@ import pandas as pd
 from lib.report.tables import NOTHING, Bar, Cell, Column, Table, duration_text, number_text, text_column
 
 
-def read_benchmarks(directory: Path) -> pd.DataFrame:
-    """Seconds, jobs and peak memory (MB) of each rule, from Snakemake's benchmark files; longest first."""
-    jobs = [
-        pd.read_csv(path, sep="\t").assign(rule=path.relative_to(directory).with_suffix("").parts[0])
-        for path in sorted(directory.rglob("*.tsv"))
-    ]
+def read_benchmarks(directory: Path, sources: Collection[str], shards: int, models: Collection[str]) -> pd.DataFrame:
+    """Seconds, jobs and peak memory (MB) of each rule, from Snakemake's benchmark files; longest first.
+
+    Counts jobs of these sources, shards and models only: files of sources that are gone may still be there.
+    """
+    names = {*sources, *models}
+    numbers = {f"{shard:04d}" for shard in range(shards)}
+    jobs = []
+    for path in sorted(directory.rglob("*.tsv")):
+        rule, *wildcards = path.relative_to(directory).with_suffix("").parts
+        if set(wildcards[:1]) <= names and set(wildcards[1:]) <= numbers:
+            jobs.append(pd.read_csv(path, sep="\t").assign(rule=rule))
     if not jobs:
         return pd.DataFrame({"rule": [], "seconds": [], "jobs": [], "megabytes": []})
     frame = pd.concat(jobs, ignore_index=True)
