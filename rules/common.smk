@@ -9,6 +9,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from lib.core.errors import UserError, about
 from lib.core.places import ROOT, as_written, local_path
+from lib.files import formats
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings_file
 from lib.runs.sharing import take_over
@@ -52,8 +53,8 @@ if RUN and workflow.overwrite_workdir is None:
         workflow.deployment_settings.conda_prefix = PROJECT / ".snakemake" / "conda"
 
 try:
-    CORPUS_SOURCES = read_sheet(local_path(SETTINGS.corpus.sources), SourceSettings)
-    INSTRUCTION_SOURCES = read_sheet(local_path(SETTINGS.sft.sources))
+    CORPUS_SOURCES = read_sheet(local_path(SETTINGS.corpus.sources), SourceSettings, formats.ALL)
+    INSTRUCTION_SOURCES = read_sheet(local_path(SETTINGS.sft.sources), formats=formats.RECORDS)
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
     with about("settings: base_model.uri"):
         BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)

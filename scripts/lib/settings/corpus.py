@@ -1,8 +1,9 @@
 """Settings of the corpus stage."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lib.settings.base import StageSettings
 
@@ -25,6 +26,183 @@ class ReadingLimits(StageSettings):
 
 CHINESE = ("zh", "yue", "wuu")
 """Codes of Chinese languages, which are hard to tell apart in writing."""
+
+
+LANGUAGES = tuple(
+    [
+        "ace",
+        "af",
+        "am",
+        "an",
+        "ar",
+        "ary",
+        "arz",
+        "as",
+        "az",
+        "ba",
+        "bcl",
+        "be",
+        "bg",
+        "bn",
+        "br",
+        "bs",
+        "ca",
+        "crh",
+        "cs",
+        "cy",
+        "da",
+        "de",
+        "dz",
+        "el",
+        "en",
+        "eo",
+        "es",
+        "et",
+        "eu",
+        "ext",
+        "fa",
+        "fi",
+        "fo",
+        "fr",
+        "fuv",
+        "fy",
+        "ga",
+        "gcf",
+        "gcr",
+        "gd",
+        "gl",
+        "gom",
+        "grc",
+        "gu",
+        "gug",
+        "guw",
+        "ha",
+        "hbo",
+        "he",
+        "hi",
+        "hr",
+        "ht",
+        "hu",
+        "hy",
+        "id",
+        "ig",
+        "is",
+        "it",
+        "ja",
+        "jv",
+        "ka",
+        "kab",
+        "kik",
+        "kk",
+        "km",
+        "kn",
+        "ko",
+        "ku",
+        "ky",
+        "la",
+        "lb",
+        "lg",
+        "lij",
+        "ln",
+        "lo",
+        "lt",
+        "ltg",
+        "lv",
+        "mg",
+        "mk",
+        "ml",
+        "mn",
+        "mr",
+        "ms",
+        "mt",
+        "my",
+        "ne",
+        "nl",
+        "nn",
+        "no",
+        "nso",
+        "oc",
+        "om",
+        "or",
+        "pa",
+        "pcm",
+        "pl",
+        "ps",
+        "pt",
+        "qu",
+        "ro",
+        "ru",
+        "rw",
+        "sa",
+        "sdh",
+        "se",
+        "si",
+        "sk",
+        "sl",
+        "sn",
+        "so",
+        "sq",
+        "sr",
+        "st",
+        "sv",
+        "sw",
+        "ta",
+        "te",
+        "tg",
+        "th",
+        "tk",
+        "tl",
+        "tr",
+        "tt",
+        "ug",
+        "uk",
+        "ur",
+        "uz",
+        "uzs",
+        "vec",
+        "vi",
+        "vo",
+        "wa",
+        "wuu",
+        "xh",
+        "yo",
+        "yue",
+        "zh",
+        "zu",
+        "zxx",
+    ]
+)
+"""Codes of the languages that py3langid tells apart; asking it takes half a second."""
+OTHER_CODES = {
+    "zh": "chinese mandarin zho chi cmn cn hans hant 中文 汉语 漢語",
+    "yue": "cantonese 粤语 粵語",
+    "en": "english eng",
+    "ja": "japanese jpn jp",
+    "ko": "korean kor kr",
+    "de": "german deu ger",
+    "fr": "french fra fre",
+    "es": "spanish spa",
+    "pt": "portuguese por",
+    "ru": "russian rus",
+    "ar": "arabic ara",
+    "vi": "vietnamese vie",
+    "id": "indonesian ind",
+    "th": "thai tha",
+    "hi": "hindi hin",
+}
+"""Other names of languages that are often asked for."""
+
+
+def _check_languages(codes: list[str]) -> list[str]:
+    for code in codes if codes != ["auto"] else []:
+        if code == "auto":
+            raise ValueError("auto stands alone; leave it out, or the others")
+        if code not in LANGUAGES:
+            first = re.split("[-_]", code.strip().lower())[0]
+            meant = next((known for known, names in OTHER_CODES.items() if first in names.split()), first)
+            hint = f"write {meant}" if meant in LANGUAGES else f"known codes: {', '.join(LANGUAGES)}"
+            raise ValueError(f"{code!r} is no language code that py3langid knows; {hint}")
+    return codes
 
 
 class ReadingSettings(ReadingLimits):
@@ -104,7 +282,7 @@ class CleaningSettings(StageSettings):
     """UTF-8 file with words, one on each line, that count against a document."""
     maximum_blocked_words: int = Field(default=2, ge=0)
     """Most different blocked words that a document may hold."""
-    languages: list[str] = Field(default=["auto"])
+    languages: Annotated[list[str], AfterValidator(_check_languages)] = Field(default=["auto"])
     """Languages (ISO 639 codes) that py3langid must find a document to be in. `auto` is Chinese where the target script
     is Han, else any; an empty list is any."""
     minimum_language: float = Field(default=0.5, ge=0, le=1)

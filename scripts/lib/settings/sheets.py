@@ -7,6 +7,7 @@ and its import would add 0.35 CPU seconds to every plan.
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_origin
@@ -57,11 +58,14 @@ class Source:
     """Settings that hold for this source alone, by key."""
 
 
-def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> dict[str, Source]:
+def read_sheet(
+    path: Path, own_settings: type[StageSettings] | None = None, formats: Sequence[str] = ()
+) -> dict[str, Source]:
     """The rows of a sheet by name, in order. Lines that start with # are comments.
 
     Every key of `own_settings` may be a column, too; what a cell of it holds goes into the row's `settings`. Raises
-    UserError with file, line and column for anything that is not as it should be.
+    UserError with file, line and column for anything that is not as it should be, a format that is none of `formats`
+    included.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; it must be a tab-separated sheet with the columns name and uri")
@@ -75,6 +79,8 @@ def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> d
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     rows = csv.reader((line for _, line in numbered), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(rows, [])
+    if len(header) == 1:
+        _separated_by_tabs(header, f"{path}, line {numbered[0][0]}")
     for column in header:
         if column not in columns:
             raise UserError(
@@ -87,6 +93,7 @@ def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> d
             raise UserError(f"{path}: the header line lacks the column {required!r}")
     for (number, _), row in zip(numbered[1:], rows, strict=True):
         where = f"{path}, line {number}"
+        _separated_by_tabs(row, where)
         if len(row) > len(header):
             raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
@@ -101,6 +108,11 @@ def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> d
             raise UserError(f"{where}: uri is empty")
         if values.get("layout", "") not in ("", *LAYOUTS):
             raise UserError(f"{where}: unknown layout {values['layout']!r} (known: {', '.join(LAYOUTS)})")
+        if formats and values.get("format", "") not in ("", *formats):
+            raise UserError(
+                f"{where}: unknown format {values['format']!r}; the nearest known one is "
+                f"{nearest_name(values['format'], list(formats))!r} (known: {', '.join(formats)})"
+            )
         if values["name"] in sources:
             raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")
         if own_settings:
@@ -109,6 +121,11 @@ def read_sheet(path: Path, own_settings: type[StageSettings] | None = None) -> d
     if not sources:
         raise UserError(f"{path}: no source; add at least one row")
     return sources
+
+
+def _separated_by_tabs(cells: list[str], where: str) -> None:
+    if len(cells) == 1 and len(re.split("[ ,;]+", cells[0].strip())) > 1:
+        raise UserError(f"{where}: columns are separated by tabs, and this line has none: {cells[0]!r}")
 
 
 def _columns(cells: dict[str, str], where: str) -> dict[str, str]:

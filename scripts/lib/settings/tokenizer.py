@@ -10,6 +10,8 @@ MOST_NEW_TOKENS = 500_000
 
 
 def _check_number(value: Any) -> Any:
+    if isinstance(value, str) and value.isdecimal():  # as numbers come from Snakemake's --config
+        value = int(value)
     if value == "auto" or (type(value) is int and 0 <= value <= MOST_NEW_TOKENS):
         return value
     raise ValueError(f"give a whole number from 0 to {MOST_NEW_TOKENS:,}, or auto")

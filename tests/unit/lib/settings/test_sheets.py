@@ -121,3 +121,24 @@ def test_missing_or_unreadable_sheet(tmp_path: Path) -> None:
     path.write_bytes("name\turi\n新闻\ta\n".encode("gb18030"))
     with pytest.raises(UserError, match="not UTF-8"):
         read_sheet(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "found"),
+    [
+        ("name    uri\nnews    a.txt\n", 1, "'name    uri'"),
+        ("# sources\n\nname,uri\nnews,a.txt\n", 3, "'name,uri'"),
+        ("name\turi\nnews    a.txt\n", 2, "'news    a.txt'"),
+    ],
+)
+def test_columns_that_tabs_do_not_separate(tmp_path: Path, text: str, line: int, found: str) -> None:
+    with pytest.raises(UserError) as error:
+        read_sheet(sheet(tmp_path, text))
+    place = f"{tmp_path / 'sheet.tsv'}, line {line}"
+    assert str(error.value) == f"{place}: columns are separated by tabs, and this line has none: {found}"
+
+
+def test_an_unknown_format_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "name\turi\tformat\nnews\ta\tjson\nbooks\tb\tjson-lines\n")
+    with pytest.raises(UserError, match="sheet.tsv, line 3: unknown format 'json-lines'; the nearest .* 'jsonl'"):
+        read_sheet(path, formats=("json", "jsonl", "csv"))

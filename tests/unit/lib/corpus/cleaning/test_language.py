@@ -1,8 +1,13 @@
 import polars as pl
 import pytest
 
-from lib.corpus.cleaning.language import language_probability, sample
-from lib.settings.corpus import CleaningSettings
+from lib.corpus.cleaning.language import known_languages, language_probability, sample
+from lib.settings.corpus import LANGUAGES, OTHER_CODES, CleaningSettings
+
+
+def test_settings_know_the_codes_that_py3langid_does() -> None:
+    assert set(LANGUAGES) == known_languages()
+    assert set(OTHER_CODES) <= set(LANGUAGES)
 
 
 def test_probabilities_add_up_over_the_languages() -> None:
