@@ -140,5 +140,5 @@ def test_columns_that_tabs_do_not_separate(tmp_path: Path, text: str, line: int,
 
 def test_an_unknown_format_is_refused_with_its_line(tmp_path: Path) -> None:
     path = sheet(tmp_path, "name\turi\tformat\nnews\ta\tjson\nbooks\tb\tjson-lines\n")
-    with pytest.raises(UserError, match="sheet.tsv, line 3: unknown format 'json-lines'; the nearest .* 'jsonl'"):
+    with pytest.raises(UserError, match=r"sheet\.tsv, line 3: unknown format 'json-lines'; the nearest .* 'jsonl'"):
         read_sheet(path, formats=("json", "jsonl", "csv"))
