@@ -1,7 +1,7 @@
 """Spam by its words: gambling, pornography, fake documents and the like, counted against the length of a document.
 
 A single such word is as often news or medicine as spam; spam is made of them. The list is short on purpose: words that
-hardly anything but spam is full of, in simplified form, as the text is folded before it is looked at.
+hardly anything but spam is full of, in simplified form, and none that other words hold (出款 is in 支出款项).
 """
 
 import re
@@ -11,17 +11,14 @@ import polars as pl
 from lib.text.chunks import in_pieces
 from lib.text.series import character_lengths
 
-WORDS = (
-    # Gambling
-    "时时彩 北京赛车 幸运飞艇 六合彩 彩金 百家乐 老虎机 体验金 首存 返水 洗码 真人视讯 棋牌平台 博彩 娱乐城 线上赌场 "
-    "开奖结果 稳赚不赔 计划群 代理返点 出款 注册送 下注 足球投注 快三 彩票平台 亚洲第一品牌 澳门新葡京 "
-    # Pornography and dating
-    "成人电影 无码 有码 人妻 熟女 激情视频 黄色网站 约炮 一夜情 援交 裸聊 色情 "
-    # Forged papers, invoices, loans
-    "代开发票 办理证件 办证刻章 信用卡套现 无抵押贷款 黑户贷款 秒下款 "
-    # Unlicensed medicine, private servers, paid posts
-    "增大增粗 迷药 催情 壮阳 私服 外挂下载 刷单 刷钻 加微信领取 日赚 兼职日结"
-).split()
+_GAMBLING = (
+    "时时彩 北京赛车 幸运飞艇 六合彩 彩金 百家乐 老虎机 体验金 首存 返水 洗码 真人视讯 棋牌平台 博彩 娱乐城 "
+    "线上赌场 稳赚不赔 代理返点 出款速度 注册送 注册即送 手机下注 足球投注 江苏快三 彩票平台 第一品牌首存 澳门新葡京"
+)
+_PORNOGRAPHY = "成人电影 无码高清 人妻熟女 激情视频 黄色网站 约炮 援交 裸聊 色情网站"
+_PAPERS_AND_LOANS = "代开发票 办证刻章 信用卡套现 无抵押贷款 黑户贷款 秒下款"
+_OTHER = "增大增粗 催情药 壮阳药 传奇私服 外挂下载 刷单兼职 刷钻平台 加微信领取 日赚千元 兼职日结"
+WORDS = f"{_GAMBLING} {_PORNOGRAPHY} {_PAPERS_AND_LOANS} {_OTHER}".split()
 _SPAM = "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True))
 PER = 100
 """Characters that words are counted against."""
