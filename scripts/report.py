@@ -25,7 +25,7 @@ from lib.core.code_version import code_version
 from lib.core.errors import run
 from lib.core.outputs import read_json
 from lib.evaluation.score_table import in_order, read_score_table
-from lib.report import funnel, lineage, samples, scores, tokenizer, training
+from lib.report import funnel, instructions, lineage, samples, scores, tokenizer, training
 from lib.report.page import write_page
 from lib.report.resources import read_benchmarks, resources_table
 from lib.report.tables import number_text, share_text
@@ -59,7 +59,6 @@ def main() -> None:
     benchmarks = read_benchmarks(
         arguments.benchmarks, arguments.sources, settings.corpus.shards, [path.stem for path in arguments.evaluations]
     )
-    instructions = paths["sft_data"].parent if "sft_data" in paths else None
     size = write_page(
         arguments.output,
         "report.html.jinja",
@@ -77,9 +76,7 @@ def main() -> None:
         answers=scores.answers(evaluations),
         training=_training(paths, manifests),
         corpus=_corpus(arguments.summary, manifests, paths) if arguments.summary and "corpus" in paths else None,
-        masked=samples.masked_samples(instructions / "train.jsonl") if instructions else [],
-        masked_share=manifests["sft_data"]["facts"].get("masked") if instructions else None,
-        skipped=samples.skipped_samples(instructions / "skipped.jsonl") if instructions else [],
+        instructions=_instructions(paths["sft_data"].parent, manifests["sft_data"]) if "sft_data" in paths else None,
         tokenizer=_tokenizer(read_json(paths["tokenizer"].with_name("report.json"))) if "tokenizer" in paths else None,
         resources=resources_table(benchmarks),
         lineage=lineage.lineage_table(manifests, settings.seed),
@@ -125,6 +122,17 @@ def _corpus(path: Path, manifests: Mapping[str, dict[str, Any]], paths: Mapping[
         else [],
         "cleaned": samples.cleaned_samples(directory, sources),
         "dropped": samples.dropped_samples(directory, list(zip(dropped["source"], dropped["rule"], strict=True))),
+    }
+
+
+def _instructions(directory: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts by set and reason, and samples of records."""
+    return {
+        "reading": instructions.reading_table(manifest["facts"].get("reading", {})),
+        "left_out": instructions.skipped_table(manifest["counts"]),
+        "masked": samples.masked_samples(directory / "train.jsonl"),
+        "masked_share": manifest["facts"].get("masked"),
+        "skipped": samples.skipped_samples(directory / "skipped.jsonl"),
     }
 
 

@@ -76,12 +76,16 @@ def run_files(tmp_path: Path) -> Path:
         (tmp_path / f"{result['model']}.json").write_text(json.dumps(result))
     score_table(results).to_csv(tmp_path / "scores.tsv", sep="\t", index=False)
     parts_table(results).to_csv(tmp_path / "parts.tsv", sep="\t", index=False)
+    reading = {"records": 373, "broken": {HOSTILE: 8}, "repaired": {}, "unread_keys": {HOSTILE: 5}}
     manifests: dict[str, dict[str, Any]] = {
         "base_model": {"facts": {"uri": HOSTILE, "license": HOSTILE}, "counts": {"parameters": 1234567}},
         "corpus": {"facts": {"licenses": {"novel": HOSTILE}}, "counts": {}},
         "tokenizer": {"facts": {}, "counts": {"new_tokens": 500, "characters_per_token_base": 0.5366}},
         "pretrain": training(),
-        "sft_data": {"facts": {"sets": ["demo"]}, "counts": {"train": 318, "validation": 47}},
+        "sft_data": {
+            "facts": {"sets": ["demo"], "reading": {HOSTILE: reading}},
+            "counts": {"train": 318, "validation": 47, "skipped_broken": 8},
+        },
         "sft": training(),
     }
     for name, manifest in manifests.items():

@@ -5,6 +5,7 @@ A few documents, cut short. Texts are read a row group at a time, so that memory
 
 import difflib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -87,10 +88,11 @@ def skipped_samples(skipped: Path) -> list[DroppedSample]:
     samples: list[DroppedSample] = []
     for record in _records(skipped):
         reason = str(record["reason"])
-        kind = reason.split(":")[0]  # what follows the colon, or an id, differs from record to record
-        kind = kind.split(" of ")[0]
+        # What follows a colon, an id or a number differs from record to record.
+        kind = re.sub(r"\d+", "…", reason.split(":")[0].split(" of ")[0])
         if sum(sample.rule == kind for sample in samples) < EACH:
-            said = "\n".join(f"{message['role']}: {message['content']}" for message in record["messages"])
+            said = "\n".join(f"{message['role']}: {message['content']}" for message in record.get("messages", ()))
+            said = said or str(record.get("record", ""))  # as it was read, when it is broken
             samples.append(DroppedSample(kind, str(record["id"]), reason if reason != kind else "", _cut(said)))
     return samples
 

@@ -127,3 +127,11 @@ def test_skipped_instructions_by_reason(tmp_path: Path, reason: str, kind: str) 
     path.write_text((json.dumps(record) + "\n") * (EACH + 1))
     found = skipped_samples(path)
     assert [(sample.rule, sample.reason, sample.text) for sample in found] == [(kind, reason, "user: 问")] * EACH
+
+
+def test_a_broken_record_is_shown_as_it_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "skipped.jsonl"
+    record = {"id": "a:2", "reason": "not JSON (column 7)", "record": '{"instruction"'}
+    path.write_text(json.dumps(record) + "\n")
+    (sample,) = skipped_samples(path)
+    assert (sample.rule, sample.reason, sample.text) == ("not JSON (column …)", "not JSON (column 7)", '{"instruction"')
