@@ -157,7 +157,8 @@ def write_examples(
         for one in sets:
             for record in one.records():
                 if isinstance(record.found, Broken):
-                    files.skip(record, "broken", record.found.reason)
+                    kind = "untrained" if record.found.kind == "untrained" else "broken"
+                    files.skip(record, kind, record.found.reason)
                     continue
                 if number in originals:
                     names[number] = record.id

@@ -98,38 +98,39 @@ def test_broken_records_are_set_aside_and_the_run_goes_on(make: Make, capsys: py
             ]
         },
         {"instruction": "1+1", "output": 2, "anser": "x"},
+        {"instruction": "1+1", "output": "3", "weight": 0},
     ]
     data = make({"validation_fraction": 0.3, "near_duplicates": False}, demo=[*odd, *RECORDS])
     manifest = read_json(data / "manifest.json")
     assert manifest["counts"]["train"] + manifest["counts"]["validation"] == len(RECORDS) + 2
-    assert manifest["counts"]["skipped_broken"] == 1
+    assert manifest["counts"]["skipped_broken"] == manifest["counts"]["skipped_untrained"] == 1
     assert manifest["facts"]["reading"]["demo"] == {
-        "records": len(RECORDS) + 3,
+        "records": len(RECORDS) + 4,
         "broken": {"turn …: the answer is empty": 1},
         "repaired": {"leading_answer_dropped": 1, "number_as_text": 1},
         "unread_keys": {"anser": 1},
     }
     file = str(data.parent / "demo.jsonl")
-    assert lines(data / "skipped.jsonl") == [
-        {
-            "id": "demo:00000000",
-            "source": "demo",
-            "category": "",
-            "file": file,
-            "position": "line 1",
-            "reason": "turn 2: the answer is empty",
-            "record": json.dumps(odd[0]),
-        }
-    ]
+    broken, untrained = lines(data / "skipped.jsonl")
+    assert (untrained["position"], untrained["reason"]) == ("line 4", "the record is not to be trained")
+    assert broken == {
+        "id": "demo:00000000",
+        "source": "demo",
+        "category": "",
+        "file": file,
+        "position": "line 1",
+        "reason": "turn 2: the answer is empty",
+        "record": json.dumps(odd[0]),
+    }
     output = capsys.readouterr().out
     assert (
-        f"sft: demo: set aside: 1 of 43 records; the first one: {file}, line 1: turn 2: the answer is empty" in output
+        f"sft: demo: set aside: 1 of 44 records; the first one: {file}, line 1: turn 2: the answer is empty" in output
     )
     assert "sft: demo: repaired: leading_answer_dropped (1), number_as_text (1)" in output
     assert "sft: demo: keys that nothing reads: anser (1)" in output
     with pytest.raises(UserError, match=r"demo\.jsonl, line 1: turn 2: the answer is empty"):
         make({"on_broken_record": "stop"}, demo=[*odd, *RECORDS])
-    with pytest.raises(UserError, match=r"set demo: 1 of 43 records are broken, more than sft\.maximum_broken_records"):
+    with pytest.raises(UserError, match=r"set demo: 1 of 44 records are broken, more than sft\.maximum_broken_records"):
         make({"maximum_broken_records": 0.02}, demo=[*odd, *RECORDS])
 
 

@@ -37,7 +37,7 @@ class Broken:
     text: str
     """Its first characters."""
     kind: str = "broken"
-    """`broken`, `too long`, or `no text`, for counts."""
+    """`broken`, `too long`, `no text` or, of instructions, `untrained`, for counts."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from lib.core.errors import UserError
 from lib.sft.layouts import RecordReader, short
-from lib.sft.repairs import in_order, joined
+from lib.sft.repairs import UntrainedError, in_order, joined
 from lib.sft.turns import Turn
 
 
@@ -72,13 +72,15 @@ def parse(record: Any, layout: str = "", columns: Mapping[str, str] | None = Non
     """The conversation that `record` holds in `layout`, inferred from the keys when it is "".
 
     `columns` gives the record's names for keys: theirs by ours. Raises UserError that says what is wrong with a record
-    that cannot be repaired, not where it stands.
+    that cannot be repaired, not where it is; UntrainedError for one that is not to be trained.
     """
     if not isinstance(record, Mapping):
         raise UserError(f"expected an object with keys, found {short(record)}")
     try:
         reader = RecordReader(record, columns or {})
         turns = in_order(reader.turns(layout or reader.layout()), reader.repairs)
+        if not reader.fields.may_be_trained(is_answer=False):
+            raise UntrainedError("the record is not to be trained")
         category, tools = reader.category(), reader.tools()
     except RecursionError:
         raise UserError("the record is nested too deeply") from None

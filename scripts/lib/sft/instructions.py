@@ -15,6 +15,7 @@ from lib.files.records import Record, read_records
 from lib.files.text_files import Broken, Seen, TextFile
 from lib.settings.corpus import ReadingLimits
 from lib.sft.conversations import Conversation, parse
+from lib.sft.repairs import UntrainedError
 from lib.sources.listing import fetched_source_files, shown_name
 
 
@@ -69,7 +70,8 @@ class InstructionSet:
                 text = json.dumps(record.value, default=str)  # ASCII, as lone surrogates cannot be written otherwise
             except RecursionError:
                 text = ""
-            return Broken(record.position, str(error), text[:EXCERPT_CHARACTERS])
+            kind = "untrained" if isinstance(error, UntrainedError) else "broken"
+            return Broken(record.position, str(error), text[:EXCERPT_CHARACTERS], kind)
 
 
 def opened_sets(

@@ -70,8 +70,8 @@ class Fields:
         """The name under which the object has `key`: the sheet's, or the first that holds something."""
         if key in self.columns:
             return self.columns[key]
-        names = KEYS.get(key, (key,))
-        return next((name for name in names if not _is_missing(self.values.get(name))), key)
+        there = [name for name in KEYS.get(key, (key,)) if name in self.values]
+        return next((name for name in there if not _is_empty(self.values[name])), there[0] if there else key)
 
     def get(self, key: str) -> Any:
         """The value of `key`; None when there is none."""
@@ -135,10 +135,10 @@ class Fields:
         is_text = isinstance(value, str) and value.strip().lower() not in MODES
         return self.text("reasoning_content") if is_text else ""
 
-    def may_be_trained(self, role: Role) -> bool:
-        """Whether the record lets this turn be trained; a key that cannot be followed stays unread.
+    def may_be_trained(self, is_answer: bool) -> bool:
+        """Whether the record lets this object be trained; a key that cannot be followed stays unread.
 
-        Only the assistant's turns can be trained. UserError for one that should be trained in part.
+        UserError for an answer that should be trained in part.
         """
         is_allowed = True
         for key in (*TRAINED_KEYS, *ALSO_TRAINED_KEYS):
@@ -148,9 +148,9 @@ class Fields:
             if value in _FALSE:
                 is_allowed = False
                 self._read.add(key)
-            elif role == "assistant" and value in _TRUE:
+            elif is_answer and value in _TRUE:
                 self._read.add(key)
-            elif role == "assistant" and key in TRAINED_KEYS:
+            elif is_answer and key in TRAINED_KEYS:
                 raise UserError(f"{key} must be 0 or 1, not {short(self.values[key])}")
         return is_allowed
 
@@ -264,7 +264,7 @@ def _turn(fields: Fields, where: str) -> Turn:
         content,
         reasoning_content=fields.thought() if role == "assistant" else "",
         tool_calls=tuple(calls),
-        is_trained=fields.may_be_trained(role) or role != "assistant",
+        is_trained=fields.may_be_trained(role == "assistant") or role != "assistant",
         name=fields.text("name") if role == "tool" else "",
         tool_call_id=fields.text("tool_call_id") if role == "tool" else "",
     )

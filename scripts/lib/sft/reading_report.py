@@ -35,7 +35,8 @@ class ReadingReport:
         """One more record; UserError when it is broken and the settings say that the run stops."""
         self.records += 1
         if isinstance(record.found, Broken):
-            self.set_aside(record, record.found.reason)
+            if record.found.kind != "untrained":
+                self.set_aside(record, record.found.reason)
         else:
             for kind in record.found.repairs:
                 _count(self.repairs, kind)

@@ -20,10 +20,14 @@ JOINED: dict[Role, tuple[str, str]] = {
 """Turns that may follow one another: what joining them is called, and what is put between them."""
 
 
+class UntrainedError(UserError):
+    """There is nothing wrong with the record, but it says that none of it is to be trained."""
+
+
 def in_order(turns: Sequence[Turn], repairs: list[str]) -> tuple[Turn, ...]:
     """The turns from the first question to the last answer that is trained; adds to `repairs` what was mended.
 
-    Raises UserError when they cannot be put in order, say nothing, or hold no answer to be trained.
+    Raises UserError when they cannot be put in order or say nothing, UntrainedError when no answer is to be trained.
     """
     kept = [turn for turn in turns if turn.role != "system" or turn.content.strip()]
     kept = joined(_from_first_question(kept, repairs), repairs)
@@ -33,7 +37,7 @@ def in_order(turns: Sequence[Turn], repairs: list[str]) -> tuple[Turn, ...]:
     _check(kept)
     trained = _last(kept, [turn.role == "assistant" and turn.is_trained for turn in kept])
     if trained < 0:
-        raise UserError("no answer is to be trained")
+        raise UntrainedError("no answer is to be trained")
     _cut(kept, trained, "untrained_end_dropped", repairs)
     return tuple(kept)
 

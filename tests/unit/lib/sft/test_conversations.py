@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lib.core.errors import UserError
 from lib.sft.conversations import Conversation, parse
 from lib.sft.layouts import ROLES
+from lib.sft.repairs import UntrainedError
 from lib.sft.turns import Turn
 
 TURNS = (
@@ -122,7 +123,6 @@ def weighted(weight: float) -> list[dict[str, Any]]:
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, r"may hold parts of text only"),
         ({"messages": [{"role": "assistant", "tool_calls": [{"type": "f"}]}]}, r"needs a function with a name"),
         ({**said("user", "assistant"), "tools": ["f"]}, r"a tool needs a function with a name"),
-        ({"messages": weighted(0)}, r"no answer is to be trained"),
         ({"messages": weighted(0.5)}, r"weight must be 0 or 1, not 0.5"),
     ],
 )
@@ -225,6 +225,26 @@ def test_other_names_of_the_weight(key: str, no: object, yes: object) -> None:
     conversation = parse(record)
     assert [turn.is_trained for turn in conversation.turns if turn.role == "assistant"] == [False, True]
     assert conversation.unread_keys == ()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"messages": weighted(0)},
+        {"messages": weighted(1), "train": False},
+        {"prompt": "a", "response": "b", "weight": 0},
+    ],
+)
+def test_a_record_that_is_not_to_be_trained(record: Any) -> None:
+    with pytest.raises(UntrainedError, match="to be trained"):
+        parse(record)
+
+
+def test_an_empty_key_gives_way_to_another_name() -> None:
+    conversation = parse({"instruction": "", "prompt": "问", "output": "答", "reasoning": "", "thinking": "想"})
+    assert conversation.turns == (Turn("user", "问"), Turn("assistant", "答", reasoning_content="想"))
+    with pytest.raises(UserError, match="the answer is empty"):
+        parse({"query": "问", "response": ""})
 
 
 def test_figures_in_keys_named_like_a_weight_are_not_read() -> None:

@@ -53,6 +53,14 @@ def test_a_share_of_broken_records_ends_the_run() -> None:
     report().check()
 
 
+def test_a_record_that_is_not_to_be_trained_is_not_broken() -> None:
+    found = report(GOOD, on_broken_record="stop", maximum_broken_records=0)
+    broken = Broken("line 2", "no answer is to be trained", "", "untrained")
+    found.add(InstructionRecord("demo:00000002", "demo", "set.jsonl", "line 2", broken))
+    found.check()
+    assert found.facts() == {"records": 2, "broken": {}, "repaired": {}, "unread_keys": {}}
+
+
 def test_the_first_broken_record_may_end_the_run() -> None:
     with pytest.raises(UserError, match=r"set\.jsonl, line 2: no 'output'; .* sft\.on_broken_record to quarantine"):
         report(GOOD, "no 'output'", on_broken_record="stop")
