@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+from lib.chat.known_templates import is_file
 from lib.core.errors import UserError, about
 from lib.core.places import ROOT, as_written, local_path
 from lib.files import formats
@@ -65,6 +66,8 @@ try:
         PROMPT_FILES = local_source_files(PROMPTS) if isinstance(PROMPTS, str) else []
     with about("settings: tokenizer.words"):
         WORD_FILES = local_files(SETTINGS.tokenizer.words) if SETTINGS.tokenizer.words else []
+    with about("settings: sft.template"):
+        TEMPLATE_FILES = local_files(SETTINGS.sft.template) if is_file(SETTINGS.sft.template) else []
     with about(SETTINGS.corpus.sources):
         CORPUS_FILES = {name: local_source_files(row.uri) for name, row in CORPUS_SOURCES.items()}
     with about(SETTINGS.sft.sources):

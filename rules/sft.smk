@@ -20,6 +20,8 @@ rule sft_data:
     input:
         tokenizer="results/tokenizer/manifest.json",
         files=INSTRUCTION_FILES,
+        # Read by way of the settings, where it is named.
+        template=TEMPLATE_FILES,
     output:
         manifest="results/sft_data/manifest.json",
     conda:

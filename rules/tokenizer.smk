@@ -4,6 +4,9 @@ in   results/base_model/, results/corpus/{train,validation}/, tokenizer.words, r
 out  results/tokenizer/, results/extended_model/
 """
 
+import json
+
+from lib.chat.known_templates import written_tokens
 from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 
 
@@ -24,9 +27,12 @@ rule tokenizer:
     params:
         **program("tokenizer"),
         settings=to_json(SETTINGS.tokenizer, VocabularySettings),
+        # What the chat template of stage 2 needs in the vocabulary.
+        control_tokens=json.dumps([*written_tokens(SETTINGS.sft.template), *SETTINGS.sft.control_tokens]),
     shell:
         "python {params.program:q} --settings {params.settings:q} --base-model {input.base_model:q}"
-        " --corpus {input.corpus:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        " --corpus {input.corpus:q} --control-tokens {params.control_tokens:q}"
+        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
 rule extended_model:

@@ -4,6 +4,8 @@ Usage:
     python scripts/chat.py --model results/sft_model
     python scripts/chat.py --model results/sft_model --prompt '关羽是谁？' --temperature 0
 
+The chat template writes the date of sft.date, or today's where a model of another origin asks for it.
+
 In a conversation: /reset forgets what was said, /quit (or Ctrl-D) ends, Ctrl-C stops an answer.
 """
 

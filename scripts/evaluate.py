@@ -10,6 +10,7 @@ Usage:
 """
 
 import argparse
+import datetime
 import heapq
 import json
 from collections import defaultdict
@@ -22,8 +23,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lib.chat.answers import end_tokens, greedy_answers
 from lib.chat.spans import encode_spans
+from lib.chat.templates import fix_date
 from lib.core.errors import UserError, run
-from lib.core.outputs import new_file, write_json
+from lib.core.outputs import new_file, read_json, write_json
 from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.evaluation.texts import named_texts
@@ -155,12 +157,12 @@ def evaluate(
 
 
 def load(
-    directory: Path, adapter: Path | None, chat: PreTrainedTokenizerFast
+    directory: Path, adapter: Path | None, chat: PreTrainedTokenizerFast, date: datetime.date
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The model with its tokenizer; an adapter directory is merged into it.
 
     `chat` is the tokenizer of the instruction data. Its template is what a model with an adapter was trained with, and
-    what stands in where the base model brought none.
+    what stands in where the base model brought none; a template of its own writes `date` for today's.
     """
     model = trained_model(directory, adapter) if adapter else load_model(directory)
     tokenizer = load_tokenizer(directory)
@@ -168,6 +170,8 @@ def load(
     if adapter or not tokenizer.chat_template:
         tokenizer.chat_template = chat.chat_template
         model.generation_config.eos_token_id = end_tokens(model, chat)
+    else:
+        fix_date(tokenizer, date)
     return model, tokenizer
 
 
@@ -205,7 +209,8 @@ def main() -> None:
     device = pick_device(arguments.gpu)
     print(f"evaluation: {arguments.name}: loading the model", flush=True)
     chat = load_tokenizer(arguments.sft_data.parent / "tokenizer")
-    model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat)
+    date = datetime.date.fromisoformat(read_json(arguments.sft_data)["settings"]["date"])
+    model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat, date)
     precision = pick_precision(settings.precision, device)
     before = recorded_document_tokens(arguments.base_model, tokenizer.backend_tokenizer).before
     scorer = Scorer(arguments.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)

@@ -84,7 +84,7 @@ def _row(name: str, field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "`[]`" if field.default_factory else "required"
-    return f"`{json.dumps(field.default, ensure_ascii=False)}`"
+    return f"`{json.dumps(field.default, ensure_ascii=False, default=str)}`"
 
 
 def _type(field: FieldInfo) -> str:

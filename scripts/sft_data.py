@@ -23,10 +23,12 @@ from typing import Any, Self
 import polars as pl
 import pyarrow.compute as pc
 
-from lib.chat.templates import set_template
+from lib.chat.known_templates import is_file
+from lib.chat.templates import TemplateOptions, set_template
 from lib.core.errors import UserError, run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, new_file, scratch_directory
+from lib.core.places import local_path
 from lib.corpus.split.sampling import copies
 from lib.files.text_files import Broken
 from lib.models.loading import load_tokenizer, quiet_libraries
@@ -70,13 +72,15 @@ def main() -> None:
     quiet_libraries()
 
     tokenizer = load_tokenizer(args.tokenizer.parent)
-    set_template(tokenizer, settings.template)
+    template_file = local_path(settings.template) if is_file(settings.template) else None
     with new_directory(args.output.parent) as directory:
-        publish_tokenizer(tokenizer, directory / "tokenizer")
         with ExitStack() as files:
             sets = opened_sets(args.sets, args.downloads, from_json(ReadingLimits, args.reading), files)
             reports = {one.name: ReadingReport(one.name, settings) for one in sets}
             repeated = look_for_repeated(sets, reports, settings, directory / "scratch")
+            uses_tools = any(report.uses_tools for report in reports.values())
+            set_template(tokenizer, template_file or settings.template, template_options(settings, uses_tools))
+            publish_tokenizer(tokenizer, directory / "tokenizer")
             make = ExampleMaker(tokenizer, settings)
             counts = write_examples(sets, reports, repeated, make, settings, args.seed, directory)
         for name, report in reports.items():
@@ -94,7 +98,7 @@ def main() -> None:
             facts["padding"] = round(1 - counts["train_tokens"] / (counts["train_rows"] * settings.max_length), 4)
         write_manifest(
             directory,
-            inputs={"tokenizer": args.tokenizer},
+            inputs={"tokenizer": args.tokenizer} | ({"template": template_file} if template_file else {}),
             counts=counts,
             settings=settings,
             seed=args.seed,
@@ -135,6 +139,11 @@ def look_for_repeated(
         return find_repeated(
             conversations(), settings.near_duplicate_similarity if settings.near_duplicates else None, scratch
         )
+
+
+def template_options(settings: InstructionSettings, uses_tools: bool) -> TemplateOptions:
+    """How the chat template is changed."""
+    return TemplateOptions(settings.system, settings.refused_system == "before_question", uses_tools, settings.date)
 
 
 def write_examples(

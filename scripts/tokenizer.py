@@ -27,7 +27,7 @@ from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
 from lib.tokenizer.base_vocabulary import base_vocabulary
 from lib.tokenizer.continued_bpe import Extension, Goal, extend_tokenizer, learn
-from lib.tokenizer.control_tokens import Completion, completion
+from lib.tokenizer.control_tokens import Completion, completion, missing_tokens
 from lib.tokenizer.leading_marks import with_leading_marks
 from lib.tokenizer.report import by_vocabulary, compare, table
 from lib.tokenizer.run_counter import RunCounter
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--settings", required=True)
     parser.add_argument("--base-model", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--control-tokens", type=json.loads, default=[], help="JSON list of special tokens to be there")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(VocabularySettings, args.settings)
@@ -57,8 +58,8 @@ def main() -> None:
     if settings.words:
         inputs["words"] = local_path(settings.words)
         extended = add_words(extended, read_terms(inputs["words"]))
-    if settings.words or settings.new_tokens:
-        lacking = lacking_in(base, base_directory, settings)
+    if settings.words or settings.new_tokens or missing_tokens(base, args.control_tokens):
+        lacking = lacking_in(base, base_directory, settings, args.control_tokens)
         extended = with_control_tokens(extended, lacking.tokens)
     if settings.new_tokens:
         extension, facts = learned(extended, text_batches(args.corpus, "train"), settings)
@@ -124,11 +125,13 @@ def learned(
     return extension, {"learned_from_share": counter.share, "learned_from_characters": counter.characters}
 
 
-def lacking_in(base: Tokenizer, directory: Path, settings: VocabularySettings) -> Completion:
+def lacking_in(
+    base: Tokenizer, directory: Path, settings: VocabularySettings, control_tokens: Sequence[str]
+) -> Completion:
     """What the base tokenizer in `directory` lacks to be trained on conversations."""
     config = read_json(directory / "tokenizer_config.json")
     has_template = bool(config.get("chat_template")) or (directory / "chat_template.jinja").is_file()
-    return completion(base, config, has_template, settings.chat_template)
+    return completion(base, config, has_template, settings.chat_template, control_tokens)
 
 
 def with_control_tokens(tokenizer: Tokenizer, tokens: Sequence[str]) -> Tokenizer:

@@ -6,8 +6,6 @@ not its words. Turns begin with `<|im_start|>` and end with the end token, as fa
 
 from pathlib import Path
 
-FAMILIES = {
-    path.stem: path.read_text(encoding="utf-8").removesuffix("\n")
-    for path in sorted((Path(__file__).parent / "unit" / "data" / "chat_templates").glob("*.jinja"))
-}
+FOLDER = Path(__file__).parent / "unit" / "data" / "chat_templates"
+FAMILIES = {path.stem: path.read_text(encoding="utf-8").removesuffix("\n") for path in sorted(FOLDER.glob("*.jinja"))}
 DEEPSEEK_R1, LLAMA31, MISTRAL, QWEN3 = (FAMILIES[name] for name in ("deepseek_r1", "llama31", "mistral", "qwen3"))

@@ -43,6 +43,7 @@ def is_clear(finished: Finished, names: tuple[str, ...]) -> None:
         ("pretrain", {"rank": 0}, ("pretrain.rank is 0", "greater than or equal to 1")),
         ("pretrain", {"method": "full", "quantization": "4bit"}, ("pretrain", "method: full", "4bit weights")),
         ("sft", {"template": "alpaca"}, ('sft.template is "alpaca"', "'base'", "'chatml'", "'article'")),
+        ("sft", {"template": "data/none.jinja"}, ("sft.template", "data/none.jinja", "does not exist")),
         ("corpus", {"validation_fraction": 2}, ("corpus.validation_fraction", "less than 1")),
         ("corpus", {"sources": "config/none.tsv"}, ("config/none.tsv", "does not exist")),
         ("base_model", {"uri": "data/none.gguf"}, ("base_model.uri", "data/none.gguf", "does not exist")),

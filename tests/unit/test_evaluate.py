@@ -1,5 +1,6 @@
 """One model scored from files, as the rule runs it."""
 
+import datetime
 import gzip
 import json
 import math
@@ -45,6 +46,7 @@ def results(tmp_path: Path) -> Path:
 
     tokenizer = load_tokenizer(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "sft_data" / "tokenizer")
+    (tmp_path / "sft_data" / "manifest.json").write_text('{"settings": {"date": "2024-07-26"}}')
     with (tmp_path / "sft_data" / "validation.jsonl").open("w", encoding="utf-8") as file:
         for number, category in enumerate(("reasoning", "writing", "writing")):
             # U+2028 ends a line for str.splitlines, but not in a file of JSON lines.
@@ -115,6 +117,15 @@ def test_a_base_that_begins_its_documents_is_scored_behind_that_token(
     overall = run_evaluate(results, monkeypatch)["text"]["overall"]
     bits = sum(naive_bits(results / "model", "<|im_start|>", document) for document in TEXT)
     assert overall["bits_per_character"] == pytest.approx(bits / sum(map(len, TEXT)), abs=1e-4)
+
+
+def test_a_base_model_that_writes_todays_date(results: Path) -> None:
+    path = results / "model" / "chat_template.jinja"
+    path.write_text("{{ strftime_now('%d %b %Y') }}" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    chat = load_tokenizer(results / "sft_data" / "tokenizer")
+    _, tokenizer = evaluate.load(results / "model", None, chat, datetime.date(2024, 7, 26))
+    rendered = tokenizer.apply_chat_template([{"role": "user", "content": "q"}], tokenize=False)
+    assert rendered.startswith("26 Jul 2024<|im_start|>")
 
 
 def test_the_same_run_gives_the_same_file(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,22 @@ def test_rows_are_fitted_on_instructions_too(inputs: Path, monkeypatch: pytest.M
     assert read_json(fitted / "manifest.json")["inputs"].keys() == {"base_model", "tokenizer", "corpus", "sft_data"}
 
 
+def test_rows_of_control_tokens_alone(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No text holds them: there is nothing to fit them on."""
+    load_tokenizer(inputs / "base_model").save_pretrained(inputs / "tokenizer")
+    extended = Tokenizer.from_file(str(inputs / "base_model" / "tokenizer.json"))
+    extended.add_special_tokens(["<|turn|>", "<|end_of_turn|>"])
+    extended.save(str(inputs / "tokenizer" / "tokenizer.json"))
+    for initialization in ("fitted", "mean"):
+        directory = execute(inputs, monkeypatch, initialization, initialization=initialization)
+        model, base = load_model(directory), load_model(inputs / "base_model")
+        size = base.config.vocab_size
+        assert model.config.vocab_size == size + 2
+        rows = model.get_input_embeddings().weight
+        assert rows[:size].equal(base.get_input_embeddings().weight)
+        assert rows.isfinite().all()
+
+
 def test_same_inputs_give_the_same_bytes(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [execute(inputs, monkeypatch, name, fit_steps=4) for name in ("one", "two")]
     for file in ("model.safetensors", "manifest.json"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sft_data as program
+from chat_templates import FOLDER as TEMPLATE_FILES
 from chat_templates import QWEN3
 from sft_data import SPLITS
 
@@ -249,18 +250,52 @@ def test_a_set_of_which_nothing_is_left(make: Make) -> None:
 
 
 def test_a_conversation_that_the_template_refuses_is_set_aside(make: Make) -> None:
-    talk = [{"from": role, "value": "x"} for role in ("human", "function_call", "observation", "gpt")]
-    data = make({"template": "article"}, demo=[*RECORDS, {"conversations": talk}])
+    talk = [{"role": role, "content": "x"} for role in ("user", "assistant", "system", "user", "assistant")]
+    template = str(TEMPLATE_FILES / "gemma2.jinja")
+    data = make({"template": template}, demo=[*RECORDS, {"messages": talk}])
     (skipped,) = lines(data / "skipped.jsonl")
     assert skipped["id"] == "demo:00000040"
-    assert "the chat template cannot render" in skipped["reason"]
-    assert "tool turns" in skipped["reason"]
+    assert "the chat template cannot render this conversation: Conversation roles must alternate" in skipped["reason"]
     assert (skipped["file"], skipped["position"]) == (str(data.parent / "demo.jsonl"), "line 41")
     manifest = read_json(data / "manifest.json")
+    assert "template" in manifest["inputs"]
     assert manifest["counts"]["skipped_template"] == 1
     assert manifest["facts"]["reading"]["demo"]["broken"] == {skipped["reason"]: 1}
-    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: the chat template cannot render .* tool turns"):
-        make({"template": "article", "on_broken_record": "stop"}, demo=[*RECORDS, {"conversations": talk}])
+    with pytest.raises(UserError, match=r"demo\.jsonl, line 41: the chat template cannot render .* must alternate"):
+        make({"template": template, "on_broken_record": "stop"}, demo=[*RECORDS, {"messages": talk}])
+
+
+def test_what_settings_change_in_a_template_is_published(make: Make) -> None:
+    asked = [{"role": "user", "content": "问"}]
+
+    def prompt(**settings: str) -> str:
+        data = make(settings, demo=RECORDS)
+        published = load_tokenizer(data / "tokenizer")
+        spans = lines(data / "train.jsonl")[0]["spans"]
+        question = [{"role": "user", "content": spans[0]["text"].split("user\n")[-1].split("<|im_end|>")[0]}]
+        rendered = published.apply_chat_template(question, tokenize=False, add_generation_prompt=True)
+        assert spans[0]["text"] == rendered
+        return str(published.apply_chat_template(asked, tokenize=False))
+
+    turn = "<|im_start|>user\n问<|im_end|>\n"
+    assert prompt() == f"<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{turn}"
+    assert prompt(system="") == turn
+    system = "你是'老船夫'。\n{{ x }}"
+    assert prompt(system=system) == f"<|im_start|>system\n{system}<|im_end|>\n{turn}"
+    llama = str(TEMPLATE_FILES / "llama31.jinja")
+    assert "Today Date: 01 Jan 2025" in prompt(template=llama)
+    assert "Today Date: 26 Jul 2024" in prompt(template=llama, date="2024-07-26")
+
+
+def test_tools_are_written_only_where_records_have_them(make: Make) -> None:
+    call = {"function": {"name": "distance", "arguments": "{}"}}
+    talk = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    templates = []
+    for records in (RECORDS, [*RECORDS, {"messages": talk}]):
+        data = make({}, demo=records)
+        templates.append("<tool_call>" in load_tokenizer(data / "tokenizer").chat_template)
+        assert not lines(data / "skipped.jsonl")
+    assert templates == [False, True]
 
 
 def test_a_record_may_be_several_examples(make: Make, tmp_path: Path) -> None:

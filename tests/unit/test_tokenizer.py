@@ -32,12 +32,13 @@ def inputs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def execute(inputs: Path, monkeypatch: pytest.MonkeyPatch, settings: str) -> Path:
+def execute(inputs: Path, monkeypatch: pytest.MonkeyPatch, settings: str, control_tokens: str = "[]") -> Path:
     output = inputs / "tokenizer" / "manifest.json"
     arguments = {
         "--settings": settings,
         "--base-model": inputs / "base_model" / "manifest.json",
         "--corpus": inputs / "corpus" / "manifest.json",
+        "--control-tokens": control_tokens,
         "--output": output,
     }
     monkeypatch.setattr(sys, "argv", ["tokenizer.py", *(str(part) for pair in arguments.items() for part in pair)])
@@ -69,6 +70,19 @@ def test_no_new_tokens_passes_the_base_through(inputs: Path, monkeypatch: pytest
     for name in program.TOKENIZER_FILES:
         if (inputs / "base_model" / name).exists():
             assert sha256_file(output.parent / name) == sha256_file(inputs / "base_model" / name)
+
+
+def test_control_tokens_of_a_template_are_added(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are special tokens behind all others, also where nothing is learned; those that are there stay."""
+    for new_tokens in (0, 20):
+        wanted = ["<|im_end|>", "<|turn|>", "<|end_of_turn|>"]
+        output = execute(inputs, monkeypatch, json.dumps({"new_tokens": new_tokens}), json.dumps(wanted))
+        base, extended = load_tokenizer(inputs / "base_model"), load_tokenizer(output.parent)
+        assert len(extended) == len(base) + new_tokens + 2
+        assert extended.chat_template == base.chat_template
+        ids = extended.encode("<|im_end|>a<|turn|><|end_of_turn|>", add_special_tokens=False)
+        assert [extended.decode([number]) for number in ids] == ["<|im_end|>", "a", "<|turn|>", "<|end_of_turn|>"]
+        assert set(wanted) <= {token.content for token in extended.added_tokens_decoder.values() if token.special}
 
 
 def test_text_without_a_pair_to_merge(inputs: Path) -> None:

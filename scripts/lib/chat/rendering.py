@@ -115,13 +115,24 @@ class Rendering:
 
 
 def render(
-    tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], tools: Tools, to_answer: bool = False
+    tokenizer: PreTrainedTokenizerFast,
+    messages: Sequence[Message],
+    tools: Tools,
+    to_answer: bool = False,
+    template: str | None = None,
 ) -> str:
-    """The text of a conversation; with `to_answer`, up to where the assistant's next turn begins."""
+    """The text of a conversation; with `to_answer`, up to where the assistant's next turn begins.
+
+    In the tokenizer's own template, unless another is given.
+    """
     try:
         return str(
             tokenizer.apply_chat_template(
-                list(messages), tools=list(tools) or None, tokenize=False, add_generation_prompt=to_answer
+                list(messages),
+                tools=list(tools) or None,
+                chat_template=template,
+                tokenize=False,
+                add_generation_prompt=to_answer,
             )
         )
     except (TemplateError, TypeError, ValueError) as error:

@@ -1,11 +1,18 @@
 """Settings of the sft stage."""
 
-from typing import Literal
+import datetime
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lib.settings.base import StageSettings
 from lib.settings.training import TrainingSettings
+
+
+def _check_template(name: str) -> str:
+    if name in ("base", "chatml", "article") or name.endswith(".jinja"):
+        return name
+    raise ValueError("give 'base', 'chatml', 'article', or the path of a file that ends in .jinja")
 
 
 class InstructionSettings(StageSettings):
@@ -16,8 +23,16 @@ class InstructionSettings(StageSettings):
     maximum_broken_records: float = Field(default=0.05, ge=0, le=1)
     """Maximum share of the records of a set that may be set aside; with more, the run stops. Raise it for a set that is
     known to be uneven."""
-    template: Literal["base", "chatml", "article"] = "base"
-    """Chat template: the base model's own, ChatML, or the article's lines `指令：…`, `输入：…`, `输出：…`."""
+    template: Annotated[str, AfterValidator(_check_template)] = "base"
+    """Chat template: `base` is the base model's own; or `chatml`, `article`, or the path of a Jinja file (`.jinja`)."""
+    control_tokens: list[str] = Field(default_factory=list)
+    """Special tokens that a template of your own writes; the vocabulary gets those that it lacks, with rows."""
+    system: str | None = None
+    """System prompt of conversations that have none; empty takes out the template's own, null leaves that."""
+    refused_system: Literal["before_question", "skip"] = "before_question"
+    """Where a template refuses system prompts: write them before the first question, or leave such records out."""
+    date: datetime.date = datetime.date(2025, 1, 1)
+    """Date that a chat template which asks for today's writes, in training and in the finished model's template."""
     max_length: int = Field(default=512, ge=16)
     """Most tokens of an example; see `too_long`."""
     too_long: Literal["drop_turns", "skip"] = "drop_turns"

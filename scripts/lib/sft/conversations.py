@@ -46,6 +46,11 @@ class Conversation:
         turns = self.turns[: 2 if self.turns[0].role == "system" else 1]
         return "\0".join(" ".join([turn.role, *f"{turn.content} {turn.input}".split()]) for turn in turns)
 
+    @property
+    def uses_tools(self) -> bool:
+        """Whether tools are described or called, or give results."""
+        return bool(self.tools) or any(turn.tool_calls or turn.role == "tool" for turn in self.turns)
+
     def texts(self) -> Iterator[str]:
         """All that was said but system prompts, which many examples may share."""
         for turn in self.turns:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from transformers import PreTrainedTokenizerFast
 
+from lib.chat.known_templates import input_joint
 from lib.chat.rendering import Rendering, RenderingError
 from lib.chat.spans import Span, control_tokens, encode_spans, find_control_token, trained_spans, well_rendered
-from lib.chat.templates import input_joint
 from lib.settings.sft import InstructionSettings
 from lib.sft.conversations import Conversation
 from lib.tokens.rows import IGNORED_LABEL

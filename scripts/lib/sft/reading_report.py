@@ -27,6 +27,8 @@ class ReadingReport:
         """Records in which something was mended, by kind."""
         self.unread_keys = Counter[str]()
         """Records with a key that nothing reads, by the key."""
+        self.uses_tools = False
+        """Whether any record has tools, calls of them or their results."""
         self._name = name
         self._settings = settings
         self._first: dict[str, str] = {}
@@ -38,6 +40,7 @@ class ReadingReport:
             if record.found.kind != "untrained":
                 self.set_aside(record, record.found.reason)
         else:
+            self.uses_tools |= record.found.uses_tools
             for kind in record.found.repairs:
                 _count(self.repairs, kind)
             for key in record.found.unread_keys:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from lib.chat.known_templates import NAMES, input_joint
 from lib.chat.spans import encode_spans, prompt_ids
-from lib.chat.templates import NAMES, input_joint, set_template
+from lib.chat.templates import set_template
 from lib.settings.sft import InstructionSettings
 from lib.sft.conversations import Conversation, parse
 from lib.sft.examples import Example, ExampleMaker

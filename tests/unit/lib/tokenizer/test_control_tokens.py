@@ -2,7 +2,7 @@
 
 from tokenizers import AddedToken, Tokenizer, processors
 
-from lib.chat.templates import TEMPLATES
+from lib.chat.known_templates import TEMPLATES
 from lib.tokenizer.control_tokens import Completion, completion
 from tokenizers_to_extend import byte_level, sentencepiece_legacy
 
