@@ -123,20 +123,23 @@ def compare(before: str, after: str) -> tuple[Segments, Segments] | None:
     start = max(0, first - CONTEXT)
     old, new = before[start : start + PASSAGE], after[start : start + PASSAGE]
     changes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    # Passages of one length end at different places: what is cut off there is no change.
-    is_cut = max(len(before), len(after)) > start + PASSAGE
-    if is_cut and len(changes) > 1 and changes[-1][0] != "equal" and changes[-2][0] == "equal":
-        changes = changes[:-1]
-    opening, ending = "…" if start else "", "…" if is_cut else ""
+    pieces = [(tag != "equal", old[i:j], new[k:m]) for tag, i, j, k, m in changes]
+    # Where both texts go on, their passages end at different places: what differs there need not be a change.
+    is_last_change = sum(is_changed for is_changed, _, _ in pieces) == 1
+    if min(len(before), len(after)) > start + PASSAGE and pieces[-1][0] and not is_last_change:
+        pieces.pop()
     return (
-        _segments(((tag != "equal", old[i:j]) for tag, i, j, _, _ in changes), opening, ending),
-        _segments(((tag != "equal", new[i:j]) for tag, _, _, i, j in changes), opening, ending),
+        _segments([(is_changed, text) for is_changed, text, _ in pieces], start, before),
+        _segments([(is_changed, text) for is_changed, _, text in pieces], start, after),
     )
 
 
-def _segments(pieces: Iterable[tuple[bool, str]], opening: str, ending: str) -> Segments:
+def _segments(pieces: Iterable[tuple[bool, str]], start: int, whole: str) -> Segments:
+    """Pieces of a passage from `start` on, with dots where the `whole` text has more."""
     shown = [(is_changed, _visible(text) if is_changed else text) for is_changed, text in pieces if text]
-    return [*([(False, opening)] if opening else []), *shown, *([(False, ending)] if ending else [])]
+    opening = [(False, "…")] if start else []
+    ending = [(False, "…")] if len(whole) > start + PASSAGE else []
+    return [*opening, *shown, *ending]
 
 
 def _visible(text: str) -> str:

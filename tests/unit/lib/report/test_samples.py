@@ -56,6 +56,24 @@ def test_an_end_that_was_removed_is_shown() -> None:
     assert list(passages[0]) == [(False, "正文"), (True, "↵\n关注我们")]
 
 
+def test_a_long_end_that_was_removed_is_shown() -> None:
+    passages = compare("正文" + "广告" * PASSAGE, "正文")
+    assert passages is not None
+    before, after = passages
+    assert [is_changed for is_changed, _ in before] == [False, True, False]
+    assert (before[0][1], before[-1][1]) == ("正文", "…")
+    assert list(after) == [(False, "正文")]
+
+
+def test_where_both_texts_go_on_their_ends_are_no_change() -> None:
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 2 * PASSAGE)))
+    passages = compare("<b>" + text, text)
+    assert passages is not None
+    before, after = passages
+    assert [piece for piece in before if piece[0]] == [(True, "<b>")]
+    assert not any(is_changed for is_changed, _ in after)
+
+
 def test_documents_that_cleaning_shortened_most_come_first(tmp_path: Path) -> None:
     ids = [f"news:{number:08d}" for number in range(4)]
     write(tmp_path / "raw" / "news" / "0000.parquet", id=ids, text=["同" * 9, "甲乙丙丁", "甲乙丙丁", "丢"])
