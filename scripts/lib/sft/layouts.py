@@ -178,7 +178,8 @@ class RecordReader:
         for key, layout in LAYOUT_KEYS.items():
             if not _is_missing(self.fields.values.get(self.fields.name(key))):
                 return layout
-        raise UserError(f"none of the keys {', '.join(LAYOUT_KEYS)}; {self.fields.found()}")
+        names = ", ".join(self.fields.name(key) for key in LAYOUT_KEYS)
+        raise UserError(f"none of the keys {names}; {self.fields.found()}")
 
     def turns(self, layout: str) -> list[Turn]:
         """The turns in the order of the record, which may not be a good one."""

@@ -200,6 +200,8 @@ def test_columns_name_the_keys() -> None:
     conversation = parse(record, columns={"instruction": "q", "output": "gold"})
     assert conversation.turns == (Turn("user", "问"), Turn("assistant", "答"))
     assert conversation.unread_keys == ("output",)
+    with pytest.raises(UserError, match=r"none of the keys messages, conversations, q; found: gold, question"):
+        parse({"question": "问", "gold": "答"}, columns={"instruction": "q", "output": "gold"})
     turns = [{"speaker": "user", "text": "问"}, {"speaker": "bot", "text": "答"}]
     columns = {"messages": "talk", "role": "speaker", "content": "text"}
     assert parse({"talk": turns}, columns=columns).turns == conversation.turns
