@@ -65,9 +65,9 @@ def load(path: Path, dtype: str) -> BaseModel:
     # Seconds of imports: not before everything is fetched.
     import torch
 
+    from lib.base_model.families import check_model_type
     from lib.base_model.gguf import is_gguf, load_gguf
     from lib.base_model.meta_checkpoint import is_meta_checkpoint
-    from lib.base_model.model_directory import check_model_type
     from lib.models.loading import quiet_libraries
 
     quiet_libraries()
@@ -88,7 +88,8 @@ def load(path: Path, dtype: str) -> BaseModel:
         say(f"warning: {warning}")
     with about(str(path)):
         check_model_type(found.model.config.model_type)
-    return BaseModel(found.model, found.model.named_parameters(), found.tokenizer, found.license, {path.name: path})
+    weights = as_published(found.model.config, found.model.named_parameters())
+    return BaseModel(found.model, weights.items(), found.tokenizer, found.license, {path.name: path})
 
 
 def load_directory(directory: Path) -> BaseModel:
@@ -146,8 +147,16 @@ def skeleton(config: Any) -> "PreTrainedModel":
 
 
 def shapes(model: "PreTrainedModel") -> dict[str, "torch.Size"]:
-    """Names and shapes of the weights; a tied head is not among them."""
-    return {name: weight.shape for name, weight in model.named_parameters()}
+    """Names and shapes of the weights as files hold them; a tied head is not among them."""
+    return {name: weight.shape for name, weight in as_published(model.config, model.named_parameters()).items()}
+
+
+def as_published(config: Any, weights: Iterable[tuple[str, "torch.Tensor"]]) -> dict[str, "torch.Tensor"]:
+    """The weights of a model of `config` by the names of their files; transformers stacks experts in memory."""
+    from transformers.core_model_loading import revert_weight_conversion
+
+    published: dict[str, torch.Tensor] = revert_weight_conversion(skeleton(config), dict(weights))
+    return published
 
 
 def check(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:

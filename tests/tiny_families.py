@@ -1,12 +1,14 @@
-"""Random models of the families that the settings files in config/ are for, with tokenizers of their shape.
+"""Random models of the families that can be adapted, with tokenizers of their shape.
 
 What matters to a pipeline differs between them: how text is cut (punctuation goes with the letters behind it, numbers
 in threes or digit by digit, a normalizer first), which tokens begin, end and pad, that special tokens stand behind the
 vocabulary, that the embedding has rows which no token uses, and whether the head is tied.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -63,6 +65,76 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
 """By the settings file that trains a large one."""
 
 
+def gemma3(directory: Path) -> None:
+    """Positions of two kinds, an embedding that is scaled, and a SentencePiece vocabulary without a leading space."""
+    _write(
+        directory,
+        "gemma3_text",
+        _scored_tokenizer(("<pad>", "<eos>", "<bos>"), "<end_of_turn>", leading_space=False),
+        tied=True,
+        query_pre_attn_scalar=16,
+        sliding_window=32,
+        layer_types=["sliding_attention", "full_attention"] * 2,
+    )
+
+
+def qwen3_moe(directory: Path) -> None:
+    """Experts, of which a token passes through two."""
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    _write(directory, "qwen3_moe", _qwen_tokenizer(), tied=False, **experts)
+
+
+def qwen3_5(directory: Path) -> None:
+    """Every other layer is a recurrence in the place of attention."""
+    heads = {f"linear_num_{kind}_heads": 2 for kind in ("key", "value")}
+    widths = {f"linear_{kind}_head_dim": 16 for kind in ("key", "value")}
+    _write(directory, "qwen3_5_text", _qwen_tokenizer(), tied=True, full_attention_interval=2, **heads, **widths)
+
+
+def glm4(directory: Path) -> None:
+    """Two tokens before every text, and rotated positions on half of a head."""
+    backend = _byte_level(LLAMA3, ("<|endoftext|>", "[MASK]", "[gMASK]", "<sop>", "<|im_start|>", "<|im_end|>"))
+    _begin_with(backend, "[gMASK]", "<sop>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template="[gMASK]<sop>" + CHAT_TEMPLATE,
+    )
+    _write(directory, "glm4", tokenizer, tied=False)
+
+
+def phi4(directory: Path) -> None:
+    """Phi 4 in Llama's form: one token that begins, ends and pads, and an end of turns of its own."""
+    backend = _byte_level(LLAMA3, ("<|endoftext|>", "<|im_start|>", "<|im_sep|>", "<|im_end|>"))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=CHAT_TEMPLATE,
+    )
+    _write(directory, "llama", tokenizer, tied=False)
+
+
+def internlm(directory: Path) -> None:
+    """InternLM in Llama's form: a SentencePiece vocabulary, with tokens for chats behind it."""
+    _write(
+        directory, "llama", _scored_tokenizer(("<unk>", "</s>", "<s>"), "<|im_end|>", leading_space=True), tied=False
+    )
+
+
+OTHERS: dict[str, Callable[[Path], None]] = {
+    "gemma3": gemma3,
+    "qwen3_moe": qwen3_moe,
+    "qwen3_5": qwen3_5,
+    "glm4": glm4,
+    "phi4": phi4,
+    "internlm": internlm,
+}
+"""Families that no settings file is for."""
+
+
 def cut_like_qwen2(directory: Path) -> None:
     """Give the tokenizer in `directory` the normalizer and pre-tokenizer of Qwen 2, which transformers 5 insists on."""
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -100,7 +172,48 @@ def _byte_level(pattern: str, special: Sequence[str], *, ignore_merges: bool = F
     return tokenizer
 
 
-def _write(directory: Path, family: str, tokenizer: PreTrainedTokenizerFast, *, tied: bool) -> None:
+def _scored_tokenizer(
+    special: tuple[str, str, str], end_of_turn: str, *, leading_space: bool
+) -> PreTrainedTokenizerFast:
+    """BPE with bytes for unknown characters; `special` pads (or is unknown), ends and begins."""
+    learner = Tokenizer(models.BPE(unk_token=special[0]))
+    learner.pre_tokenizer = pre_tokenizers.Metaspace(split=True)
+    learner.train_from_iterator(TEXT[:7], trainers.BpeTrainer(vocab_size=150, show_progress=False))
+    description = json.loads(learner.to_str())["model"]
+    tokens = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), *description["vocab"]]
+    backend = Tokenizer(
+        models.BPE(
+            vocab={token: number for number, token in enumerate(dict.fromkeys(tokens))},
+            merges=[tuple(merge) for merge in description["merges"]],
+            unk_token=special[0],
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    steps = [normalizers.Replace(" ", "▁")]
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), *steps] if leading_space else steps)
+    strip = [decoders.Strip(" ", 1, 0)] if leading_space else []
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *strip])
+    own = (*special, "<|im_start|>", end_of_turn)
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in own])
+    _begin_with(backend, special[2])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token=special[2],
+        eos_token=end_of_turn,
+        pad_token=None if leading_space else special[0],
+        unk_token=special[0],
+        chat_template="{{ bos_token }}" + CHAT_TEMPLATE.replace("<|im_end|>", end_of_turn),
+    )
+
+
+def _begin_with(backend: Tokenizer, *tokens: str) -> None:
+    backend.post_processor = processors.TemplateProcessing(
+        single=" ".join([*tokens, "$A"]), special_tokens=[(token, backend.token_to_id(token)) for token in tokens]
+    )
+
+
+def _write(directory: Path, family: str, tokenizer: PreTrainedTokenizerFast, *, tied: bool, **more: Any) -> None:
     ends = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -117,6 +230,7 @@ def _write(directory: Path, family: str, tokenizer: PreTrainedTokenizerFast, *, 
         max_position_embeddings=512,
         tie_word_embeddings=tied,
         **ends,
+        **more,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -8,24 +8,9 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from lib.base_model.families import check_model_type
 from lib.base_model.weight_files import WEIGHTS, WEIGHTS_INDEX
 from lib.core.errors import UserError, about
-
-# Families that this project is written for: dense decoders of text, every linear layer of which can carry an adapter.
-MODEL_TYPES = {
-    "llama": "Llama, SmolLM 1 and 2",
-    "mistral": "Mistral",
-    "qwen2": "Qwen 2 and 2.5",
-    "qwen3": "Qwen 3",
-    "smollm3": "SmolLM 3",
-}
-
-
-def check_model_type(model_type: object) -> None:
-    """Raise UserError unless `model_type`, as config.json calls it, is one of MODEL_TYPES."""
-    if model_type not in MODEL_TYPES:
-        known = ", ".join(f"{key} ({families})" for key, families in MODEL_TYPES.items())
-        raise UserError(f"models of type {model_type!r} are not supported; known types: {known}")
 
 
 def check_directory(directory: Path) -> None:

@@ -73,7 +73,7 @@ def test_quantized_weights(source: Path) -> None:
         check_directory(source)
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "qwen3_moe", "gemma2", None])
+@pytest.mark.parametrize("model_type", ["gpt2", "mixtral", "gemma3", None])
 def test_families_that_are_not_supported(source: Path, model_type: str | None) -> None:
     edit(source / "config.json", model_type=model_type)
     with pytest.raises(UserError, match=rf"config\.json: models of type {model_type!r} are not supported; known"):
