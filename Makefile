@@ -12,7 +12,10 @@ SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG
 FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
 EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 
-.PHONY: help run dry-run report chat test docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
+# Test files are dealt out to a process for each core.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+
+.PHONY: help run dry-run report chat check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -20,7 +23,8 @@ help:
 	@echo "make dry-run  show what would run"
 	@echo "make report   build results/report.html"
 	@echo "make chat     talk to the finished model"
-	@echo "make test     set up, then run every check and test"
+	@echo "make test     set up, then check the code, run unit tests and one run from end to end"
+	@echo "make test-all everything, as continuous integration does; check: without tests"
 	@echo "make docs     write the settings table and schema from the code"
 	@echo "make format   format programs and rules"
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"

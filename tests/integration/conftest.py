@@ -6,6 +6,15 @@ import pytest
 
 from workspace import Workspace, make_workspace
 
+QUICK = ("test_end_to_end", "test_plan")
+"""What `make test` runs of these tests: one run from end to end, and plans."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.stem not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Workspace:

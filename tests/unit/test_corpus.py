@@ -369,6 +369,7 @@ class RunOnFullDisk(Run):
         subprocess.run(command, check=True, env=environment)
 
 
+@pytest.mark.slow
 def test_after_a_full_disk_a_rerun_on_one_thread_ends_like_an_undisturbed_run_on_all(
     run: Run, sources: dict[str, str], small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

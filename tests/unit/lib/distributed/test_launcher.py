@@ -178,6 +178,7 @@ def two_nodes(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NUM_NODES": "2"}
 
 
+@pytest.mark.slow
 def test_nodes_meet(tmp_path: Path, two_nodes: dict[str, str]) -> None:
     body = """
     import torch
@@ -193,6 +194,7 @@ def test_nodes_meet(tmp_path: Path, two_nodes: dict[str, str]) -> None:
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_signal_reaches_every_node(tmp_path: Path, two_nodes: dict[str, str]) -> None:
     body = """
     got = []
@@ -212,6 +214,7 @@ def test_signal_reaches_every_node(tmp_path: Path, two_nodes: dict[str, str]) ->
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_mistake_on_one_of_several_nodes_is_one_line(tmp_path: Path, two_nodes: dict[str, str]) -> None:
     body = f"""
     import torch

@@ -17,6 +17,7 @@ from lib.training.adapters import add_adapter
 from lib.training.label_loss import use_label_loss
 from tiny_model import make_tiny_model
 
+pytestmark = pytest.mark.slow
 INPUTS = {"input_ids": torch.arange(3, 19).view(2, 8), "labels": torch.arange(3, 19).view(2, 8)}
 NEW = [5, 6, 7]
 WAIT = 120  # seconds

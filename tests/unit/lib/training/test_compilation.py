@@ -18,6 +18,8 @@ from lib.training.compilation import compile_layers, decoder_layers
 from lib.training.label_loss import use_label_loss
 from tiny_model import make_tiny_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -140,6 +140,7 @@ def test_crashed_run_goes_on_to_the_same_bits(run: Run, step: int, monkeypatch: 
     goes_on_to_the_same_bits(run, step, monkeypatch)
 
 
+@pytest.mark.slow
 def test_crashed_run_with_compiled_layers_goes_on_to_the_same_bits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "BACKEND", "aot_eager")  # which builds nothing, so needs no compiler
     monkeypatch.setattr(compilation, "_missing", lambda: None)
