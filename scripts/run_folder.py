@@ -10,13 +10,10 @@ Snakemake reads settings files before anything of this project runs, and ends wi
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from lib.core.errors import run
-from lib.runs.names import DEMO, run_folder, run_name
-from lib.runs.settings_files import read_settings_file
-from lib.settings.base import merged, validate
-from lib.settings.pipeline import PipelineSettings
+from lib.runs.names import run_folder, run_name
+from lib.runs.settings_files import read_settings
 
 
 def main() -> None:
@@ -24,11 +21,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, help="settings files, a later one winning; none for the demo")
     arguments = parser.parse_args()
     files: list[Path] = arguments.files
-    values: dict[str, Any] = {}
-    for path in files or [Path(DEMO)]:
-        values = merged(values, read_settings_file(path))
-    settings = validate(PipelineSettings, values)
-    print(run_folder(run_name(settings.run, files)))
+    print(run_folder(run_name(read_settings(files).run, files)))
 
 
 if __name__ == "__main__":

@@ -40,8 +40,7 @@ from lib.models.compute import pick_precision
 from lib.models.documents import recorded_document_tokens
 from lib.models.loading import load_model, quiet_libraries
 from lib.runs.names import run_folder, run_name
-from lib.runs.settings_files import read_settings_file
-from lib.settings.base import merged
+from lib.runs.settings_files import read_settings
 from lib.settings.pipeline import PipelineSettings
 from lib.tokenizer.continued_bpe import constituents
 from lib.training.short_run import blocks, train_briefly
@@ -73,10 +72,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=PROJECT / "results" / "benchmarks" / "extension.json")
     args = parser.parse_args()
     quiet_libraries()
-    config: dict[str, Any] = {}
-    for path in args.config:
-        config = merged(config, read_settings_file(path))
-    settings = PipelineSettings.model_validate(config)
+    settings = read_settings(args.config)
     results = PROJECT / run_folder(run_name(settings.run, args.config)) / "results"
     base_model, corpus = (results / stage / "manifest.json" for stage in ("base_model", "corpus"))
     sizes = settings.sweep.sizes

@@ -81,3 +81,18 @@ def test_a_broken_settings_file_ends_make_with_one_line(
     assert finished.output.splitlines() == finished.errors
     for name in names:
         assert name in finished.output
+
+
+def test_a_source_that_is_gone_is_listed_and_removed(done: Workspace) -> None:
+    before = done.files()
+    done.write_sheet("corpus", stories="data/stories.jsonl")
+    listed = done.run(sys.executable, "scripts/prune.py")
+    assert listed.status == 0, listed.output
+    assert "results/corpus/clean/letters\n" in listed.output
+    assert "stories" not in listed.output
+    assert done.files() == before
+    removed = done.run(sys.executable, "scripts/prune.py", "--remove")
+    assert removed.output.splitlines()[:-1] == listed.output.splitlines()[:-1]
+    assert {path for path in before - done.files() if "/letters" not in path} == set()
+    assert not [path for path in done.files() if "/letters" in path]
+    assert "nothing is left" in done.run(sys.executable, "scripts/prune.py").output

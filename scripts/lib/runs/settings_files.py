@@ -1,12 +1,15 @@
 """Settings files: YAML with a mapping at its top, every key once."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lib.core.errors import UserError
+from lib.runs.names import DEMO
+from lib.settings.base import merged, validate
+from lib.settings.pipeline import PipelineSettings
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
@@ -33,6 +36,14 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         kind = "list" if isinstance(values, list) else "text" if isinstance(values, str) else "single value"
         raise UserError(f"{path} must be a mapping of keys to values, not a {kind}")
     return values
+
+
+def read_settings(files: Sequence[Path]) -> PipelineSettings:
+    """The settings of these files, a later one winning; those of the demo when there are none."""
+    values: dict[str, Any] = {}
+    for path in files or [Path(DEMO)]:
+        values = merged(values, read_settings_file(path))
+    return validate(PipelineSettings, values)
 
 
 class _Loader(yaml.SafeLoader):

@@ -14,4 +14,5 @@ def test_names_of_outputs(tmp_path: Path) -> None:
     for output in outputs:
         records._write_record(output, MetadataRecord(rule="rule"))
     assert set(recorded_outputs(tmp_path)) == outputs
-    assert not list(recorded_outputs(tmp_path / "none"))
+    assert all(path.is_file() for path in recorded_outputs(tmp_path).values())
+    assert recorded_outputs(tmp_path / "none") == {}
