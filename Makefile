@@ -15,11 +15,12 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
+.PHONY: help run dry-run report chat compare prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
 	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, prune, clean"
+	@echo "make compare  put all runs side by side in runs/compare.html, or some: RUNS=\"demo my_run\""
 	@echo "make prune    list what a run has of sources that its sheet no longer names; YES=1 removes it"
 	@echo "make dry-run  show what would run"
 	@echo "make report   build results/report.html"
@@ -47,6 +48,9 @@ report: $(VENV)/.installed
 
 chat: $(VENV)/.installed
 	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results/sft_model"
+
+compare: $(VENV)/.installed
+	@$(BIN)/python scripts/compare.py $(RUNS)
 
 prune: $(VENV)/.installed
 	@$(BIN)/python scripts/prune.py $(CONFIG) $(if $(YES),--remove)

@@ -122,7 +122,7 @@ def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:
 
 def test_every_rule_has_the_program_of_its_name_and_every_rules_file_is_included() -> None:
     programs = {path.stem for path in (PROJECT / "scripts").glob("*.py")}
-    tools = {"chat", "prune", "run_folder", "settings_docs", "summary"}
+    tools = {"chat", "compare", "prune", "run_folder", "settings_docs", "summary"}
     assert programs - tools == RULES.keys()
     assert {Path(file).stem for file in re.findall(r'"rules/(\w+\.smk)"', (PROJECT / "Snakefile").read_text())} == {
         path.stem for path in (PROJECT / "rules").glob("*.smk")

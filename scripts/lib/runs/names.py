@@ -9,7 +9,8 @@ from lib.settings.pipeline import RUN_NAME
 
 FOLDER = "runs"
 DEMO = "config/demo.yaml"
-"""Settings of the run that has no name, whose results are in `results/`."""
+"""Settings of the demo, whose results are in `results/`."""
+DEMO_NAME = "demo"
 
 
 def run_name(given: str | None, files: Sequence[Path]) -> str:
@@ -17,11 +18,11 @@ def run_name(given: str | None, files: Sequence[Path]) -> str:
 
     `given` is their key `run`, if there is one.
     """
-    if given:
-        return given
-    if all(path.resolve() == Path(DEMO).resolve() for path in files):
+    if not given and all(path.resolve() == Path(DEMO).resolve() for path in files):
         return ""
-    name = files[-1].stem
+    name = given or files[-1].stem
+    if name == DEMO_NAME:
+        raise UserError(f"{name!r} is what the run of {DEMO} alone is called; name this one by `run: NAME`")
     if not re.fullmatch(RUN_NAME, name):
         raise UserError(
             f"{files[-1]}: {name!r} cannot name a run (letters, digits, - _ and . only); add `run: NAME` to the file"

@@ -27,6 +27,12 @@ def test_a_file_that_cannot_name_a_run(file: str) -> None:
         run_name(None, [Path(file)])
 
 
+def test_only_the_demo_is_called_so() -> None:
+    for given, files in (("demo", []), (None, [Path("config/demo.yaml"), Path("my/demo.yaml")])):
+        with pytest.raises(UserError, match=r"'demo' is what the run of config/demo\.yaml alone is called"):
+            run_name(given, files)
+
+
 @pytest.mark.parametrize("name", ["..", "a/b", "/a", "", "a b", ".hidden", "-n", "a\n", "a" * 101])
 def test_a_key_that_cannot_name_a_run(name: str) -> None:
     with pytest.raises(UserError, match="run is "):
