@@ -55,12 +55,18 @@ compare: $(VENV)/.installed
 prune: $(VENV)/.installed
 	@$(BIN)/python scripts/prune.py $(CONFIG) $(if $(YES),--remove)
 
-test: $(VENV)/.installed-test $(OLDER)/.installed
+check: $(VENV)/.installed-test
 	$(BIN)/ruff check scripts tests
 	$(BIN)/ruff format --check scripts tests
 	$(BIN)/mypy scripts
 	$(BIN)/snakefmt --check Snakefile rules
-	$(BIN)/pytest
+
+test: check $(OLDER)/.installed
+	$(PYTEST) -m "not slow"
+
+test-all: check $(OLDER)/.installed
+	$(PYTEST) tests/unit
+	$(BIN)/pytest tests/integration tests/slurm
 
 docs: $(VENV)/.installed
 	$(BIN)/python scripts/settings_docs.py
