@@ -37,11 +37,11 @@ help:
 	@echo "make clean    remove results, logs, checkpoints of a run; keep the environment"
 
 run: $(VENV)/.installed
-	@$(FOLDER) && $(SNAKEMAKE) -- results/sft_model && \
+	@$(FOLDER) && $(SNAKEMAKE) -- model && \
 		$(BIN)/python scripts/summary.py --folder "$$folder" --files $(CONFIG)
 
 dry-run: $(VENV)/.installed
-	@$(FOLDER) && $(SNAKEMAKE) --dry-run -- results/sft_model
+	@$(FOLDER) && $(SNAKEMAKE) --dry-run -- model
 
 report: $(VENV)/.installed
 	@$(FOLDER) && $(SNAKEMAKE) -- results/report.html

@@ -12,21 +12,42 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/base_model.smk"
-include: "rules/corpus.smk"
 include: "rules/tokenizer.smk"
-include: "rules/sweep.smk"
-include: "rules/pretrain.smk"
-include: "rules/sft.smk"
+
+
+if SETTINGS.corpus.enabled:
+
+    include: "rules/corpus.smk"
+    include: "rules/sweep.smk"
+
+
+if SETTINGS.trains_stage_1:
+
+    include: "rules/pretrain.smk"
+
+
+if SETTINGS.sft.enabled:
+
+    include: "rules/sft.smk"
+
+
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
 rule all:
-    """Everything: the finished model and the report."""
+    """The finished model and the report."""
     default_target: True
     input:
-        "results/sft_model",
+        finished(SETTINGS),
         "results/report.html",
+    localrule: True
+
+
+rule model:
+    """The finished model, that of the last stage which the run has, and the scores."""
+    input:
+        finished(SETTINGS),
     localrule: True
 
 

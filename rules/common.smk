@@ -21,6 +21,7 @@ from lib.settings.sheets import read_sheet, replay_shares
 from lib.sources.addresses import MODEL_FILES, local_files
 from lib.sources.listing import local_source_files
 from lib.workflow.rules import doubling, json_rows, name_logs, program
+from lib.workflow.stages import evaluated, finished, manifests, start_of_stage_2
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.
 gc.set_threshold(1_000_000)
@@ -54,8 +55,11 @@ if RUN and workflow.overwrite_workdir is None:
         workflow.deployment_settings.conda_prefix = PROJECT / ".snakemake" / "conda"
 
 try:
-    CORPUS_SOURCES = read_sheet(local_path(SETTINGS.corpus.sources), SourceSettings, formats.ALL)
-    INSTRUCTION_SOURCES = read_sheet(local_path(SETTINGS.sft.sources), formats=formats.RECORDS)
+    CORPUS_SOURCES, INSTRUCTION_SOURCES = {}, {}
+    if SETTINGS.corpus.enabled:
+        CORPUS_SOURCES = read_sheet(local_path(SETTINGS.corpus.sources), SourceSettings, formats.ALL)
+    if SETTINGS.sft.enabled:
+        INSTRUCTION_SOURCES = read_sheet(local_path(SETTINGS.sft.sources), formats=formats.RECORDS)
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
     with about("settings: base_model.uri"):
         BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
@@ -64,6 +68,10 @@ try:
     with about("settings: evaluation.prompts"):
         PROMPTS = SETTINGS.evaluation.prompts
         PROMPT_FILES = local_source_files(PROMPTS) if isinstance(PROMPTS, str) else []
+    with about("settings: pretrain.uri"):
+        STAGE_1_FILES = local_files(SETTINGS.pretrain.uri, MODEL_FILES) if SETTINGS.pretrain.uri else []
+    with about("settings: tokenizer.uri"):
+        TOKENIZER_FILES = local_files(SETTINGS.tokenizer.uri, MODEL_FILES) if SETTINGS.tokenizer.uri else []
     with about("settings: tokenizer.words"):
         WORD_FILES = local_files(SETTINGS.tokenizer.words) if SETTINGS.tokenizer.words else []
     with about("settings: sft.template"):
@@ -78,6 +86,11 @@ try:
         BENCHMARK_FILES = [path for pattern in SETTINGS.corpus.benchmarks for path in local_source_files(pattern)]
 except UserError as error:
     sys.exit(as_written(f"error: {error}"))
+
+# Manifests by folder of results/; what this run does not make has none.
+MADE = manifests(SETTINGS)
+SFT_MODEL, SFT_ADAPTER = start_of_stage_2(SETTINGS)
+TOKENIZER = MADE["tokenizer"] or MADE["pretrain_model"]
 
 SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 

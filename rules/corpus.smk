@@ -35,7 +35,7 @@ WATCHED = {name: files for name, files in CORPUS_FILES.items() if len(files) <= 
 HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontaminate_instructions else []
 
 # The settings of each source: the general ones, and its own where the sheet has any.
-SOURCE_SETTINGS = {name: SETTINGS.corpus.model_copy(update=row.settings) for name, row in CORPUS_SOURCES.items()}
+SOURCE_SETTINGS = {name: SETTINGS.corpus.of_source(row.settings) for name, row in CORPUS_SOURCES.items()}
 CLEANING_FILES = {
     name: [str(local_path(path)) for path in (settings.custom_rules, settings.blocked_words) if path]
     for name, settings in SOURCE_SETTINGS.items()

@@ -8,12 +8,7 @@ from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
 
 # The fine-tuned model is put together in memory as results/sft_model is, whose card quotes its scores.
-EVALUATED = {
-    "base": ["results/base_model/manifest.json"],
-    "extended": ["results/extended_model/manifest.json"],
-    "pretrained": ["results/pretrain_model/manifest.json"],
-    "finetuned": [SFT_MODEL, "results/sft_lora/manifest.json"],
-}
+EVALUATED = evaluated(SETTINGS)
 
 
 rule evaluate:
@@ -22,8 +17,9 @@ rule evaluate:
         model=lambda wildcards: EVALUATED[wildcards.model][0],
         base_model="results/base_model/manifest.json",
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
-        corpus="results/corpus/manifest.json",
-        sft_data="results/sft_data/manifest.json",
+        tokenizer=[] if SETTINGS.sft.enabled else TOKENIZER,
+        corpus=MADE["corpus"],
+        sft_data=MADE["sft_data"],
         texts=CONTROL_FILES + PROMPT_FILES,
     output:
         scores="results/evaluation/{model}.json",
@@ -42,7 +38,7 @@ rule evaluate:
     shell:
         "python {params.program:q} --settings {params.settings:q} --name {wildcards.model:q} --gpu {resources.gpu}"
         " --model {input.model:q} --base-model {input.base_model:q} --adapter {input.adapter:q}"
-        " --corpus {input.corpus:q} --sft-data {input.sft_data:q}"
+        " --tokenizer {input.tokenizer:q} --corpus {input.corpus:q} --sft-data {input.sft_data:q}"
         " --control {params.control:q} --reading {params.reading:q} --downloads work/downloads"
         " --output {output.scores:q} 2>&1 | tee -i {log:q}"
 

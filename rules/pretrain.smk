@@ -42,7 +42,7 @@ rule pretrain_data:
         corpus="results/corpus/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
         base_model="results/base_model/manifest.json",
-        sft_data=["results/sft_data/manifest.json"] if SETTINGS.pretrain.include_instructions else [],
+        sft_data=MADE["sft_data"] if SETTINGS.pretrain.include_instructions else [],
     output:
         manifest="results/pretrain_data/manifest.json",
     conda:

@@ -12,12 +12,12 @@ rule report:
         parts="results/evaluation/parts.tsv",
         evaluations=expand("results/evaluation/{model}.json", model=EVALUATED),
         base_model="results/base_model/manifest.json",
-        corpus="results/corpus/manifest.json",
-        summary="results/corpus/summary.tsv",
-        tokenizer="results/tokenizer/manifest.json",
-        pretrain="results/pretrain_lora/manifest.json",
-        sft_data="results/sft_data/manifest.json",
-        sft="results/sft_lora/manifest.json",
+        corpus=MADE["corpus"],
+        summary=["results/corpus/summary.tsv"] if SETTINGS.corpus.enabled else [],
+        tokenizer=MADE["tokenizer"],
+        pretrain=MADE["pretrain_lora"],
+        sft_data=MADE["sft_data"],
+        sft=MADE["sft_lora"],
     output:
         page="results/report.html",
     conda:

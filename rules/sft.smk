@@ -1,24 +1,18 @@
 """Stage 2: instructions as training examples, LoRA fine-tuning on them, and the finished model with its card.
 
 in   instruction sets, results/tokenizer/, results/pretrain_model/, results/evaluation/scores.tsv;
-     results/extended_model/ and results/pretrain_lora/ when the stage-1 adapter goes on
+     results/extended_model/ without a stage 1, and with results/pretrain_lora/ when the stage-1 adapter goes on
 out  results/sft_data/, results/sft_lora/, results/sft_model/
 """
 
 from lib.settings.corpus import ReadingLimits
 from lib.settings.sft import InstructionSettings
 
-# What stage 2 trains on: the stage-1 model, or that model's parts when its adapter goes on.
-if SETTINGS.sft.continue_adapter:
-    SFT_MODEL, SFT_ADAPTER = "results/extended_model/manifest.json", ["results/pretrain_lora/manifest.json"]
-else:
-    SFT_MODEL, SFT_ADAPTER = "results/pretrain_model/manifest.json", []
-
 
 rule sft_data:
     """Turn instructions into token ids with a loss on the answers only, some held out for validation."""
     input:
-        tokenizer="results/tokenizer/manifest.json",
+        tokenizer=TOKENIZER,
         files=INSTRUCTION_FILES,
         # Read by way of the settings, where it is named.
         template=TEMPLATE_FILES,
@@ -72,9 +66,9 @@ rule sft_model:
         model=SFT_MODEL,
         adapter="results/sft_lora/manifest.json",
         base_model="results/base_model/manifest.json",
-        corpus="results/corpus/manifest.json",
-        tokenizer="results/tokenizer/manifest.json",
-        pretrain="results/pretrain_lora/manifest.json",
+        corpus=MADE["corpus"],
+        tokenizer=MADE["tokenizer"],
+        pretrain=MADE["pretrain_lora"],
         sft_data="results/sft_data/manifest.json",
         scores="results/evaluation/scores.tsv",
     output:

@@ -15,7 +15,9 @@ use rule tokenizer as sweep_tokenizer with:
     params:
         **program("tokenizer"),
         settings=lambda wildcards: to_json(
-            SETTINGS.tokenizer.model_copy(update={"new_tokens": int(wildcards.size), "characters_per_token": None}),
+            SETTINGS.tokenizer.model_copy(
+                update={"uri": None, "new_tokens": int(wildcards.size), "characters_per_token": None}
+            ),
             VocabularySettings,
         ),
 

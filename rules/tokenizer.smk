@@ -9,13 +9,17 @@ import json
 from lib.chat.known_templates import written_tokens
 from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 
+# Without a corpus, new rows are fitted on the instructions.
+READS_INSTRUCTIONS = SETTINGS.pretrain.include_instructions or not SETTINGS.corpus.enabled
+
 
 rule tokenizer:
     """Learn new tokens from the training text and add them to the base tokenizer."""
     input:
         base_model="results/base_model/manifest.json",
-        corpus="results/corpus/manifest.json",
-        # Read by way of the settings, where it is named.
+        corpus=MADE["corpus"],
+        # Read by way of the settings, where they are named.
+        own=TOKENIZER_FILES,
         words=WORD_FILES,
     output:
         manifest="results/tokenizer/manifest.json",
@@ -31,7 +35,7 @@ rule tokenizer:
         control_tokens=json.dumps([*written_tokens(SETTINGS.sft.template), *SETTINGS.sft.control_tokens]),
     shell:
         "python {params.program:q} --settings {params.settings:q} --base-model {input.base_model:q}"
-        " --corpus {input.corpus:q} --control-tokens {params.control_tokens:q}"
+        " --corpus {input.corpus:q} --control-tokens {params.control_tokens:q} --downloads work/downloads"
         " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
 
 
@@ -40,8 +44,8 @@ rule extended_model:
     input:
         base_model="results/base_model/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
-        corpus="results/corpus/manifest.json",
-        sft_data=["results/sft_data/manifest.json"] if SETTINGS.pretrain.include_instructions else [],
+        corpus=MADE["corpus"],
+        sft_data=MADE["sft_data"] if READS_INSTRUCTIONS else [],
     output:
         manifest="results/extended_model/manifest.json",
     conda:

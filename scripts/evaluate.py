@@ -6,7 +6,9 @@ Usage:
         --corpus results/corpus/manifest.json --sft-data results/sft_data/manifest.json \\
         --control resources/demo/control_en.txt --reading '{}' --output results/evaluation/base.json
 
-`--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is.
+`--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is. A
+run without a corpus or without instructions leaves out what is scored on them; without instructions, `--tokenizer`
+names the manifest of the run's tokenizer.
 """
 
 import argparse
@@ -35,6 +37,7 @@ from lib.models.loading import check_sizes, load_model, load_tokenizer, quiet_li
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
+from lib.settings.sft import InstructionSettings
 from lib.text.hashes import checksum
 from lib.text.sample import Piece, sample_pieces
 from lib.training.adapters import trained_model
@@ -118,11 +121,13 @@ def _example(record: Mapping[str, Any]) -> HeldOutExample:
     return HeldOutExample(tuple(before), response, record["category"])
 
 
-def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any]:
-    """Figures over all `scores` and for each name they carry."""
+def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any] | None:
+    """Figures over all `scores` and for each name they carry; None when there are none."""
     groups: Mapping[str, list[Score]] = defaultdict(list)
     for name, score in scores:
         groups[name].append(score)
+    if not groups:
+        return None
     return {
         "overall": total(score for group in groups.values() for score in group).summary(),
         "parts": {name: total(group).summary() for name, group in sorted(groups.items())},
@@ -138,12 +143,15 @@ def evaluate(
     prompts: Sequence[str],
 ) -> dict[str, Any]:
     """Everything that is measured on one model, as results/evaluation/{model}.json holds it."""
-    text_scores = scorer.text(held_out, "pieces of held-out text")
-    response_scores = scorer.responses(examples)
+    text_scores = scorer.text(held_out, "pieces of held-out text") if held_out else []
+    response_scores = scorer.responses(examples) if examples else []
     control_scores = scorer.text(control, "pieces of control text") if control else []
-    if prompts:
-        print(f"evaluation: {scorer.name}: answering {len(prompts)} sample prompts", flush=True)
-    answers = greedy_answers(scorer.model, scorer.tokenizer, prompts, settings.max_new_tokens)
+    askable = prompts if scorer.tokenizer.chat_template else []
+    if prompts and not askable:
+        print(f"evaluation: {scorer.name}: there is no chat template, so the sample prompts are not asked", flush=True)
+    if askable:
+        print(f"evaluation: {scorer.name}: answering {len(askable)} sample prompts", flush=True)
+    answers = greedy_answers(scorer.model, scorer.tokenizer, askable, settings.max_new_tokens) if askable else []
     return {
         "model": scorer.name,
         "precision": scorer.precision,
@@ -161,8 +169,9 @@ def load(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The model with its tokenizer; an adapter directory is merged into it.
 
-    `chat` is the tokenizer of the instruction data. Its template is what a model with an adapter was trained with, and
-    what stands in where the base model brought none; a template of its own writes `date` for today's.
+    `chat` is the tokenizer of the instruction data or, in a run without any, the run's. Its template is what a model
+    with an adapter was trained with, and what is used where the base model brought none; a template of its own writes
+    `date` for today's.
     """
     model = trained_model(directory, adapter) if adapter else load_model(directory)
     tokenizer = load_tokenizer(directory)
@@ -183,8 +192,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="manifest.json of the model")
     parser.add_argument("--base-model", type=Path, required=True, help="manifest.json of the base model")
     parser.add_argument("--adapter", type=Path, nargs="?", help="manifest.json of an adapter for the model")
-    parser.add_argument("--corpus", type=Path, required=True, help="manifest.json of the corpus")
-    parser.add_argument("--sft-data", type=Path, required=True, help="manifest.json of the instruction data")
+    parser.add_argument("--tokenizer", type=Path, nargs="?", help="manifest.json of the tokenizer without --sft-data")
+    parser.add_argument("--corpus", type=Path, nargs="?", help="manifest.json of the corpus")
+    parser.add_argument("--sft-data", type=Path, nargs="?", help="manifest.json of the instruction data")
     parser.add_argument("--control", nargs="?", help="address of text in the base model's own language")
     parser.add_argument("--reading", required=True, help="how files are read, as JSON")
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
@@ -194,10 +204,9 @@ def main() -> None:
     reading = from_json(ReadingSettings, arguments.reading)
     quiet_libraries()
 
-    held_out = sample_pieces(texts(arguments.corpus, "validation"), settings.window_characters, settings.max_characters)
-    if not held_out:
-        raise UserError(f"{arguments.corpus} holds out no text to score; raise corpus.validation_fraction")
-    examples = read_examples(arguments.sft_data.parent / "validation.jsonl", settings.max_instructions)
+    held_out = read_held_out(arguments.corpus, settings) if arguments.corpus else []
+    instructions = arguments.sft_data.parent if arguments.sft_data else None
+    examples = read_examples(instructions / "validation.jsonl", settings.max_instructions) if instructions else []
     control, prompts = [], settings.prompts
     if arguments.control:
         texts_of_control = named_texts("evaluation.control", arguments.control, arguments.downloads, reading)
@@ -208,8 +217,9 @@ def main() -> None:
 
     device = pick_device(arguments.gpu)
     print(f"evaluation: {arguments.name}: loading the model", flush=True)
-    chat = load_tokenizer(arguments.sft_data.parent / "tokenizer")
-    date = datetime.date.fromisoformat(read_json(arguments.sft_data)["settings"]["date"])
+    chat = load_tokenizer(instructions / "tokenizer" if instructions else arguments.tokenizer.parent)
+    chat_settings = read_json(arguments.sft_data)["settings"] if instructions else InstructionSettings().model_dump()
+    date = datetime.date.fromisoformat(str(chat_settings["date"]))
     model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat, date)
     precision = pick_precision(settings.precision, device)
     before = recorded_document_tokens(arguments.base_model, tokenizer.backend_tokenizer).before
@@ -217,11 +227,17 @@ def main() -> None:
     result = evaluate(scorer, settings, held_out, examples, control, prompts)
     with new_file(arguments.output) as path:
         write_json(path, result)
-    print(
-        f"evaluation: {arguments.name}: held-out text {result['text']['overall']['bits_per_character']:.3f},"
-        f" responses {result['responses']['overall']['bits_per_character']:.3f} bits per character",
-        flush=True,
-    )
+    figures = {"held-out text": result["text"], "responses": result["responses"]}
+    scored = [f"{what} {one['overall']['bits_per_character']:.3f}" for what, one in figures.items() if one]
+    print(f"evaluation: {arguments.name}: {', '.join(scored) or 'no text'} bits per character", flush=True)
+
+
+def read_held_out(corpus: Path, settings: ScoringSettings) -> list[Piece]:
+    """The corpus's held-out text, or as much of it as is to be scored, in pieces."""
+    held_out = sample_pieces(texts(corpus, "validation"), settings.window_characters, settings.max_characters)
+    if not held_out:
+        raise UserError(f"{corpus} holds out no text to score; raise corpus.validation_fraction")
+    return held_out
 
 
 if __name__ == "__main__":

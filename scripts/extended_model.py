@@ -4,8 +4,8 @@
         --base-model results/base_model/manifest.json --tokenizer results/tokenizer/manifest.json \
         --corpus results/corpus/manifest.json --output results/extended_model/manifest.json
 
-Writes a complete Hugging Face model directory, tokenizer included: the start of stage 1. With --sft-data, rows are
-fitted on its examples to train on as well.
+Writes a complete Hugging Face model directory, tokenizer included: the start of stage 1. Rows are fitted on the corpus
+and, with --sft-data, on its examples to train on; on one of them where a run lacks the other.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--gpu", type=int, required=True, help="number of GPUs; 0 fits rows on the CPU")
     parser.add_argument("--base-model", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, nargs="?")
     parser.add_argument("--sft-data", type=Path, nargs="?")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
@@ -63,7 +63,10 @@ def main() -> None:
     model = load_model(args.base_model.parent, device).requires_grad_(False).eval()
     rows_before = model.config.vocab_size
     new_tokens = constituents(base, extended)
-    text = chain(texts(args.corpus, "train"), examples(args.sft_data.parent) if args.sft_data else ())
+    text = chain(
+        texts(args.corpus, "train") if args.corpus else (),
+        examples(args.sft_data.parent) if args.sft_data else (),
+    )
     before = recorded_document_tokens(args.base_model, extended).before
     extend_model(model, new_tokens, extended, before, text, settings, precision, args.seed)
     check_sizes(model, tokenizer)
@@ -73,8 +76,11 @@ def main() -> None:
         publish_tokenizer(tokenizer, directory)
         write_manifest(
             directory,
-            inputs={"base_model": args.base_model, "tokenizer": args.tokenizer, "corpus": args.corpus}
-            | ({"sft_data": args.sft_data} if args.sft_data else {}),
+            inputs={
+                name: path
+                for name in ("base_model", "tokenizer", "corpus", "sft_data")
+                if (path := getattr(args, name)) is not None
+            },
             counts={
                 "rows_before": rows_before,
                 "rows_after": model.config.vocab_size,

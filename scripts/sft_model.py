@@ -21,19 +21,22 @@ from lib.sft.model_card import model_card
 from lib.training.adapters import trained_model
 
 LINEAGE = ("base_model", "corpus", "tokenizer", "pretrain", "sft_data", "adapter")
+MAY_LACK = ("corpus", "tokenizer", "pretrain")
+"""What a run may do without."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     for name in LINEAGE:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True)
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=Path, required=name not in MAY_LACK, nargs="?" if name in MAY_LACK else None)
     parser.add_argument("--scores", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     quiet_libraries()
 
-    lineage = {name: getattr(args, name) for name in LINEAGE}
+    lineage = {name: path for name in LINEAGE if (path := getattr(args, name)) is not None}
     model = trained_model(args.model.parent, args.adapter.parent)
     tokenizer = load_tokenizer(args.sft_data.parent / "tokenizer")  # with the template that it was trained with
     check_sizes(model, tokenizer)

@@ -12,6 +12,14 @@ from pathlib import Path
 from lib.core.errors import run
 from lib.evaluation.score_table import read_score_table, render
 
+FOLDERS = {
+    "base": "base_model",
+    "extended": "extended_model",
+    "pretrained": "pretrain_model",
+    "finetuned": "sft_model",
+}
+"""Where each of the models that are scored lies; the last one is the finished one."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -22,10 +30,12 @@ def main() -> None:
     arguments = parser.parse_args()
     results: Path = arguments.folder / "results"
     table = results / "evaluation" / "scores.tsv"
+    scores = read_score_table(table)
+    model = results / FOLDERS[scores["model"].iloc[-1]]
     config = f" CONFIG={shlex.quote(' '.join(arguments.files))}" if arguments.files else ""
     print(
-        f"\n{render(read_score_table(table))}\n\n"
-        f"The model is in {results / 'sft_model'}; sample answers are in {table.with_name('answers.md')}.\n"
+        f"\n{render(scores)}\n\n"
+        f"The model is in {model}; sample answers are in {table.with_name('answers.md')}.\n"
         f"Next: `make chat{config}` to talk to it, `make report{config}` for the page with curves and figures."
     )
 

@@ -5,19 +5,21 @@
         --output results/tokenizer/manifest.json
 
 Writes a Hugging Face tokenizer directory, with report.json and report.tsv: how base and extended vocabulary do on
-held-out text. When no tokens are to be added, the files of the base are copied as they are.
+held-out text. When no tokens are to be added, the files of the base are copied as they are; with the setting `uri`,
+those of a tokenizer of the user's own.
 """
 
 import argparse
 import json
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError, about, run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json, write_json
 from lib.core.places import local_path
@@ -25,10 +27,12 @@ from lib.corpus.storage.reader import text_batches, texts
 from lib.models.tokenizer_config import published_config
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
+from lib.sources.addresses import fetched
 from lib.tokenizer.base_vocabulary import base_vocabulary
 from lib.tokenizer.continued_bpe import Extension, Goal, extend_tokenizer, learn
 from lib.tokenizer.control_tokens import Completion, completion, missing_tokens
 from lib.tokenizer.leading_marks import with_leading_marks
+from lib.tokenizer.own_tokenizer import read_own_tokenizer
 from lib.tokenizer.report import by_vocabulary, compare, table
 from lib.tokenizer.run_counter import RunCounter
 from lib.tokenizer.token_rules import Limits
@@ -42,46 +46,64 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--base-model", type=Path, required=True)
-    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, nargs="?")
     parser.add_argument("--control-tokens", type=json.loads, default=[], help="JSON list of special tokens to be there")
+    parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(VocabularySettings, args.settings)
 
     base_directory = args.base_model.parent
     base = Tokenizer.from_file(str(base_directory / "tokenizer.json"))
-    inputs = {"base_model": args.base_model, "corpus": args.corpus}
+    inputs = {"base_model": args.base_model}
+    if args.corpus:
+        inputs["corpus"] = args.corpus
+    with fetched(settings.uri, args.downloads) if settings.uri else nullcontext(base_directory) as source:
+        if settings.uri:
+            with about("settings: tokenizer.uri"):
+                extended, lacking, facts = read_own_tokenizer(source, base), Completion(), {"uri": settings.uri}
+            inputs |= {name: source / name for name in TOKENIZER_FILES if (source / name).is_file()}
+        else:
+            extended, lacking, facts = extension_of(base, base_directory, args.corpus, settings, args.control_tokens)
+        if settings.words and not settings.uri:
+            inputs["words"] = local_path(settings.words)
+        report = compare(base, extended, texts(args.corpus, "validation") if args.corpus else ())
+        with new_directory(args.output.parent) as directory:
+            copy_files(source, directory)
+            if extended is not base and not settings.uri:
+                write(extended, lacking, directory)
+            if settings.uri or cuts_otherwise(base, extended):
+                check_with_model(directory, base_directory)
+            write_json(directory / "report.json", report)
+            table(report).write_csv(directory / "report.tsv", separator="\t")
+            write_manifest(
+                directory,
+                inputs=inputs,
+                counts=counts_of(base, extended, report),
+                settings=settings,
+                packages=["tokenizers", "numpy"],
+                facts=facts,
+            )
+    print(summary(report), flush=True)
+
+
+def extension_of(
+    base: Tokenizer, directory: Path, corpus: Path | None, settings: VocabularySettings, control_tokens: Sequence[str]
+) -> tuple[Tokenizer, Completion, dict[str, Any]]:
+    """`base`, from `directory`, with the tokens that are asked for; what it lacked; what was learned from."""
     facts: dict[str, Any] = {}
     extended, lacking = base, Completion()
     if settings.new_tokens and settings.leading_marks:
         extended = with_leading_marks(base)
     if settings.words:
-        inputs["words"] = local_path(settings.words)
-        extended = add_words(extended, read_terms(inputs["words"]))
-    if settings.words or settings.new_tokens or missing_tokens(base, args.control_tokens):
-        lacking = lacking_in(base, base_directory, settings, args.control_tokens)
+        extended = add_words(extended, read_terms(local_path(settings.words)))
+    if settings.words or settings.new_tokens or missing_tokens(base, control_tokens):
+        lacking = lacking_in(base, directory, settings, control_tokens)
         extended = with_control_tokens(extended, lacking.tokens)
-    if settings.new_tokens:
-        extension, facts = learned(extended, text_batches(args.corpus, "train"), settings)
+    if settings.new_tokens and corpus:
+        extension, facts = learned(extended, text_batches(corpus, "train"), settings)
         extended = extend_tokenizer(extended, extension)
-    report = compare(base, extended, texts(args.corpus, "validation"))
-    with new_directory(args.output.parent) as directory:
-        copy_files(base_directory, directory)
-        if extended is not base:
-            write(extended, lacking, directory)
-        if cuts_otherwise(base, extended):
-            check_with_model(directory, base_directory)
-        write_json(directory / "report.json", report)
-        table(report).write_csv(directory / "report.tsv", separator="\t")
-        write_manifest(
-            directory,
-            inputs=inputs,
-            counts=counts_of(base, extended, report),
-            settings=settings,
-            packages=["tokenizers", "numpy"],
-            facts=facts,
-        )
-    print(summary(report), flush=True)
+    return extended, lacking, facts
 
 
 def learned(

@@ -28,15 +28,16 @@ def score_table(results: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per result of `evaluate`, in the order of `MODELS`: the overall figures."""
     rows = []
     for result in in_order(results):
-        text, responses, control = result["text"]["overall"], result["responses"]["overall"], result["control"] or {}
+        text, responses = ((result[measured] or {"overall": {}})["overall"] for measured in ("text", "responses"))
+        control = result["control"] or {}
         rows.append(
             {
                 "model": result["model"],
-                "text_bits_per_character": text["bits_per_character"],
-                "text_bits_per_byte": text["bits_per_byte"],
-                "text_characters_per_token": text["characters_per_token"],
-                "response_bits_per_character": responses["bits_per_character"],
-                "response_bits_per_byte": responses["bits_per_byte"],
+                "text_bits_per_character": text.get("bits_per_character"),
+                "text_bits_per_byte": text.get("bits_per_byte"),
+                "text_characters_per_token": text.get("characters_per_token"),
+                "response_bits_per_character": responses.get("bits_per_character"),
+                "response_bits_per_byte": responses.get("bits_per_byte"),
                 "control_bits_per_character": control.get("bits_per_character"),
                 "answers_ended": sum(answer["ended"] for answer in result["answers"]),
             }
@@ -46,12 +47,14 @@ def score_table(results: list[dict[str, Any]]) -> pd.DataFrame:
 
 def parts_table(results: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per model and part: a source of held-out text, or a category of responses."""
-    return pd.DataFrame(
+    rows = [
         {"model": result["model"], "measured": measured, "part": part, **figures}
         for result in in_order(results)
         for measured in ("text", "responses")
+        if result[measured]
         for part, figures in result[measured]["parts"].items()
-    )
+    ]
+    return pd.DataFrame(rows, columns=None if rows else ["model", "measured", "part"])
 
 
 def in_order(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Settings of the corpus stage."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -81,6 +82,9 @@ class ReadingSettings(ReadingLimits):
 class CleaningSettings(StageSettings):
     """What happens to each document by itself."""
 
+    clean: bool = True
+    """Clean the text; `false` takes it as it is, for a corpus that was cleaned before: nothing is rewritten, no
+    document dropped for what it is, no shared line removed. Duplicates are still removed, and documents held out."""
     repair_mojibake: bool = True
     """Decode text again that was decoded in the wrong encoding (UTF-8 read as Windows-1252, Latin-1 or GBK)."""
     strip_html: bool = True
@@ -222,10 +226,37 @@ class DecontaminationSettings(StageSettings):
         return "decontaminated" if self.decontaminate else "train"
 
 
+AS_IT_IS: dict[str, Any] = {
+    **{name: False for name, field in SourceSettings.model_fields.items() if field.annotation is bool},
+    **{
+        name: 1.0
+        for name in SourceSettings.model_fields
+        if name.startswith("maximum_") and name != "maximum_blocked_words"
+    },
+    "chinese_variant": "unchanged",
+    "custom_rules": None,
+    "blocked_words": None,
+    "languages": [],
+    "target_script": "any",
+    "minimum_length": 1,
+}
+"""Settings of a source whose text nothing changes."""
+
+
 class CorpusSettings(
     ReadingSettings, SourceSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
 ):
+    enabled: bool = True
+    """Read a corpus; `false` does without one: no tokens are learned, no stage 1 is trained."""
     sources: str = "config/corpus.tsv"
     """Sheet with one row per source of text."""
     shards: int = Field(default=4, ge=1, le=10_000)
     """Number of pieces that each source is cut into; they are processed in parallel."""
+
+    def of_source(self, own: Mapping[str, Any]) -> Self:
+        """These settings for one source, its `own` in the place of the general ones.
+
+        Where text is not cleaned, every setting of cleaning and of shared lines is at the value that changes nothing.
+        """
+        settings = self.model_copy(update=dict(own))
+        return settings if settings.clean else settings.model_copy(update=AS_IT_IS)

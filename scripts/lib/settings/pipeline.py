@@ -38,6 +38,26 @@ class PipelineSettings(ProcessSettings):
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     """Comparison of vocabulary sizes, made only when results/tokenizer/sweep.tsv is asked for."""
 
+    @property
+    def trains_stage_1(self) -> bool:
+        """Whether stage 1 is trained in this run."""
+        return self.pretrain.enabled and self.pretrain.uri is None
+
+    @model_validator(mode="after")
+    def _stages_have_what_they_need(self) -> Self:
+        if self.pretrain.uri and not self.pretrain.enabled:
+            raise ValueError("pretrain.uri names a stage-1 model, but pretrain.enabled is false; remove one of the two")
+        if self.trains_stage_1 and not self.corpus.enabled:
+            raise ValueError("pretrain trains on the corpus, but corpus.enabled is false; set pretrain.enabled: false")
+        learns = self.tokenizer.new_tokens and not (self.tokenizer.uri or self.pretrain.uri)
+        if learns and not self.corpus.enabled:
+            raise ValueError(
+                "tokens are learned from the corpus, but corpus.enabled is false; set tokenizer.new_tokens: 0"
+            )
+        if self.trains_stage_1 and self.pretrain.include_instructions and not self.sft.enabled:
+            raise ValueError("pretrain.include_instructions reads those of stage 2; set sft.enabled: true")
+        return self
+
     @model_validator(mode="after")
     def _several_processes_for_fsdp(self) -> Self:
         for name, stage in (("pretrain", self.pretrain), ("sft", self.sft)):
@@ -60,6 +80,8 @@ class PipelineSettings(ProcessSettings):
             return self
         for key in sorted(self.sft.model_fields_set & set(AdapterSettings.model_fields)):
             raise ValueError(f"sft.{key} has no effect with sft.continue_adapter; set pretrain.{key}")
+        if not self.trains_stage_1:
+            raise ValueError("sft.continue_adapter needs an adapter to go on from, but stage 1 is not trained")
         if self.pretrain.method != "lora":
             raise ValueError("sft.continue_adapter needs an adapter to go on from; set pretrain.method to lora")
         adapter = {key: getattr(self.pretrain, key) for key in AdapterSettings.model_fields}

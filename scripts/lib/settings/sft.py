@@ -48,6 +48,8 @@ class InstructionSettings(StageSettings):
 
 
 class SftSettings(InstructionSettings, TrainingSettings):
+    enabled: bool = True
+    """Run stage 2; `false` leaves it out: no instructions are needed, and the run ends with the stage-1 model."""
     sources: str = "config/instructions.tsv"
     """Sheet with one row per instruction set."""
     continue_adapter: bool = False

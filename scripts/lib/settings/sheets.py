@@ -119,7 +119,9 @@ def read_sheet(
             values["settings"] = _settings(own_settings, cells, where)
         sources[values["name"]] = Source(**values, columns=_columns(cells, where), **_numbers(cells, where))
     if not sources:
-        raise UserError(f"{path}: no source; add at least one row")
+        raise UserError(
+            f"{path}: no source; add at least one row, or set `enabled: false` in the settings' section that names it"
+        )
     return sources
 
 

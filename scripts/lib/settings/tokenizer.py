@@ -20,6 +20,10 @@ def _check_number(value: Any) -> Any:
 class VocabularySettings(StageSettings):
     """How new tokens are learned."""
 
+    uri: str | None = None
+    """Address of a tokenizer of your own (a directory with tokenizer.json), used as it is: its new tokens are those
+    whose ids lie beyond the base model's. The keys for learning tokens, `new_tokens` to `leading_marks`, then have no
+    effect."""
     new_tokens: Annotated[int | Literal["auto"], BeforeValidator(_check_number)] = 2_000
     """Number of tokens that are learned, or `auto`: as many as `minimum_gain` finds worth it; 0 learns none."""
     characters_per_token: float | None = Field(default=None, gt=0)
@@ -40,6 +44,11 @@ class VocabularySettings(StageSettings):
     """Leave the segmentation of text in Latin script (English, code, its quotes and symbols) exactly as it was."""
     leading_marks: bool = True
     """Let a new token begin with one punctuation mark (`，我们`): fewer tokens, but a short training learns less."""
+
+    @property
+    def adds_tokens(self) -> bool:
+        """Whether the tokenizer has more tokens than the base's, control tokens aside."""
+        return bool(self.uri or self.words or self.new_tokens)
 
 
 class InitializationSettings(StageSettings):

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lib.settings.base import StageSettings
 
@@ -74,6 +74,13 @@ class OptimizationSettings(StageSettings):
     """Gradients are clipped to this norm."""
     neftune_noise_alpha: float | None = Field(default=None, gt=0)
     """Strength of the noise on the input embeddings in training (NEFTune); none when not given."""
+
+    @field_validator("epochs", "max_steps", mode="before")
+    @classmethod
+    def _trains_something(cls, value: object) -> object:
+        if value == 0:
+            raise ValueError("nothing would be trained; to leave the stage out, set `enabled: false` in this section")
+        return value
 
 
 class LoopSettings(StageSettings):

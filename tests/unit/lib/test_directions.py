@@ -11,9 +11,8 @@ LIB = Path(__file__).parents[3] / "scripts" / "lib"
 # Ground floor first; packages in one line do not import one another. Stages follow in the order of the Snakefile.
 FLOORS = [
     {"core"},
-    {"workflow"},
     {"settings", "text", "distributed", "sources", "tokens", "chat"},
-    {"models", "files"},
+    {"models", "files", "workflow"},
     {"base_model"},
     {"corpus"},
     {"tokenizer"},
