@@ -34,7 +34,7 @@ rule evaluate:
         **program("evaluate"),
         settings=to_json(SETTINGS.evaluation, ScoringSettings),
         reading=to_json(SETTINGS.corpus, ReadingSettings),
-        control=SETTINGS.evaluation.control or [],
+        control=lambda wildcards: SETTINGS.evaluation.control or [],
     shell:
         "python {params.program:q} --settings {params.settings:q} --name {wildcards.model:q} --gpu {resources.gpu}"
         " --model {input.model:q} --base-model {input.base_model:q} --adapter {input.adapter:q}"

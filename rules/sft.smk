@@ -69,6 +69,7 @@ rule sft_model:
         corpus=MADE["corpus"],
         tokenizer=MADE["tokenizer"],
         pretrain=MADE["pretrain_lora"],
+        own_stage_1=MADE["pretrain_model"] if SETTINGS.pretrain.uri else [],
         sft_data="results/sft_data/manifest.json",
         scores="results/evaluation/scores.tsv",
     output:
@@ -83,5 +84,5 @@ rule sft_model:
     shell:
         "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q}"
         " --base-model {input.base_model:q} --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
-        " --pretrain {input.pretrain:q} --sft-data {input.sft_data:q} --scores {input.scores:q} --output {output:q}"
-        " 2>&1 | tee -i {log:q}"
+        " --pretrain {input.pretrain:q} --own-stage-1 {input.own_stage_1:q} --sft-data {input.sft_data:q}"
+        " --scores {input.scores:q} --output {output:q} 2>&1 | tee -i {log:q}"

@@ -20,8 +20,8 @@ from lib.models.publishing import publish_model, publish_tokenizer
 from lib.sft.model_card import model_card
 from lib.training.adapters import trained_model
 
-LINEAGE = ("base_model", "corpus", "tokenizer", "pretrain", "sft_data", "adapter")
-MAY_LACK = ("corpus", "tokenizer", "pretrain")
+LINEAGE = ("base_model", "corpus", "tokenizer", "pretrain", "own_stage_1", "sft_data", "adapter")
+MAY_LACK = ("corpus", "tokenizer", "pretrain", "own_stage_1")
 """What a run may do without."""
 
 

@@ -94,6 +94,8 @@ def test_stage_2_goes_on_from_a_stage_1_model_of_ones_own(first_stage: Workspace
     assert scored(fresh).notna().all(axis=None)
     made = {path.name for path in (fresh.root / "results").iterdir() if path.is_dir()}
     assert made == {"base_model", "corpus", "evaluation", "pretrain_model", "sft_data", "sft_lora", "sft_model"}
+    card = (fresh.root / "results" / "sft_model" / "README.md").read_text(encoding="utf-8")
+    assert "- Stage-1 model: `data/stage_1`, made elsewhere\n" in card
     vocabulary = read_json(first_stage.root / "results" / "pretrain_model" / "manifest.json")["counts"]["vocabulary"]
     assert read_json(fresh.root / "results" / "sft_model" / "config.json")["vocab_size"] == vocabulary
 

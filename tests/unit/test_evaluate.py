@@ -148,6 +148,32 @@ def test_without_control_and_prompts_there_is_none_of_them(results: Path, monkey
     assert result["answers"] == []
 
 
+def test_without_a_corpus_responses_and_control_text_are_scored(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run_evaluate(results, monkeypatch, "--corpus", "--control", str(results / "control.txt"))
+    assert result["text"] is None
+    assert result["responses"]["overall"]["characters"] == 12
+    assert result["control"]["characters"] == len(TEXT[0]) + 1 + len(TEXT[1])
+    assert "held-out text" not in capsys.readouterr().out
+
+
+def test_without_instructions_the_runs_tokenizer_has_the_template(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = str(results / "model" / "manifest.json")
+    result = run_evaluate(results, monkeypatch, "--sft-data", "--tokenizer", tokenizer)
+    assert result["responses"] is None
+    assert result["text"]["overall"]["characters"] == sum(map(len, TEXT))
+    assert [answer["prompt"] for answer in result["answers"]] == PROMPTS
+
+
+def test_prompts_are_not_asked_without_a_template(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (results / "model" / "chat_template.jinja").unlink()
+    tokenizer = str(results / "model" / "manifest.json")
+    assert run_evaluate(results, monkeypatch, "--sft-data", "--tokenizer", tokenizer)["answers"] == []
+
+
 def test_at_most_so_many_instructions_are_scored(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = run_evaluate(results, monkeypatch, max_instructions=1)["responses"]["overall"]["characters"]
     assert few in (2, 4, 6)

@@ -11,7 +11,7 @@ import scores
 import summary
 
 from lib.core.errors import UserError
-from lib.evaluation.score_table import change, changes, render, score_table
+from lib.evaluation.score_table import COLUMNS, change, changes, parts_table, render, score_table
 
 ANSWER = "# 不是标题\n<b>&</b>\n\n```"
 
@@ -45,6 +45,9 @@ RESULTS = [
     result("extended", 9.5, 8.5, 3.0),
 ]
 
+WITHOUT_STAGE_2 = [one | {"responses": None} for one in RESULTS[1:]]
+WITHOUT_TEXT = [one | {"text": None} for one in RESULTS[:2]]
+
 
 def test_rows_come_in_the_order_of_the_pipeline() -> None:
     assert list(score_table(RESULTS)["model"]) == ["base", "extended", "pretrained", "finetuned"]
@@ -65,6 +68,24 @@ def test_what_was_not_measured_is_left_out() -> None:
     assert change(table, "control_bits_per_character", "pretrained") is None
     assert change(table, "text_bits_per_character", "finetuned") is None
     assert "control" not in render(table)
+
+
+@pytest.mark.parametrize(
+    ("results", "lacks", "has"),
+    [
+        (WITHOUT_STAGE_2, "response", "held-out text after pretraining"),
+        (WITHOUT_TEXT, "text", "responses after fine-tuning"),
+    ],
+)
+def test_a_run_without_a_stage_has_tables_without_its_figures(
+    results: list[dict[str, Any]], lacks: str, has: str
+) -> None:
+    table = score_table(results)
+    assert table[f"{lacks}_bits_per_character"].isna().all()
+    assert COLUMNS[f"{lacks}_bits_per_character"] not in render(table).splitlines()[0]
+    assert has in dict(changes(table))
+    assert len(parts_table(results)) == len(results)
+    assert parts_table([one | {"text": None, "responses": None} for one in results]).empty
 
 
 def test_the_printed_table_is_aligned() -> None:
@@ -110,20 +131,22 @@ def test_answers_stand_side_by_side_as_they_are(written: Path) -> None:
 
 
 def test_the_summary_says_where_the_model_is_and_what_next(
-    written: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    capsys.readouterr()
-    monkeypatch.setattr(
-        sys, "argv", ["summary.py", "--model", "results/sft_model", f"--table={written / 'scores.tsv'}"]
-    )
-    summary.main()
-    text = capsys.readouterr().out
-    assert render(score_table(RESULTS)) in text
-    for expected in ("results/sft_model", "make chat", "make report"):
-        assert expected in text
+    table = tmp_path / "results" / "evaluation" / "scores.tsv"
+    table.parent.mkdir(parents=True)
+    for results, folder in ((RESULTS, "sft_model"), (WITHOUT_STAGE_2, "pretrain_model")):
+        score_table(results).to_csv(table, sep="\t", index=False)
+        monkeypatch.setattr(sys, "argv", ["summary.py", "--folder", str(tmp_path), "--files", "my_run.yaml"])
+        summary.main()
+        text = capsys.readouterr().out
+        assert render(score_table(results)) in text
+        assert f"The model is in {tmp_path / 'results' / folder};" in text
+        for command in ("make chat CONFIG=my_run.yaml", "make report CONFIG=my_run.yaml"):
+            assert command in text
 
 
 def test_a_summary_before_the_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["summary.py", f"--table={tmp_path / 'scores.tsv'}"])
+    monkeypatch.setattr(sys, "argv", ["summary.py", "--folder", str(tmp_path)])
     with pytest.raises(UserError, match="make run"):
         summary.main()

@@ -35,9 +35,10 @@ LANGUAGES = {
 def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path | None, code_version: str) -> ModelCard:
     """The card, with its metadata.
 
-    `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, sft_data and adapter (stage 2), as far as
-    the run has these stages; base_model is always there. `scores` is the evaluation's table; its last row is that of
-    the finished model. Nothing that differs between two identical runs belongs in here.
+    `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, own_stage_1 (a stage-1 model made
+    elsewhere), sft_data and adapter (stage 2), as far as the run has these stages; base_model is always there. `scores`
+    is the evaluation's table; its last row is that of the finished model. Nothing that differs between two identical
+    runs belongs in here.
     """
     table = pd.read_csv(scores, sep="\t") if scores else None
     name = f"{_last_part(lineage['base_model']['facts']['uri'])} fine-tuned"
