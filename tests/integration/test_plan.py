@@ -96,7 +96,7 @@ def test_the_list_of_rules_says_what_each_is_for(clone: Workspace) -> None:
     listed = clone.run(sys.executable, "-m", "snakemake", "--list-rules")
     assert listed.status == 0, listed.output
     explained = dict(re.findall(r"^(\w+) \((\S.*\.)\)$", listed.output, re.MULTILINE))
-    assert explained.keys() == RULES.keys() | REUSED | {"all"}
+    assert explained.keys() == RULES.keys() | REUSED | {"all", "model"}
 
 
 @pytest.mark.parametrize(
