@@ -32,6 +32,6 @@ rule report:
     shell:
         "python {params.program:q} --settings {params.settings:q} --name {params.name:q} --sources {params.sources:q}"
         " --scores {input.scores:q} --parts {input.parts:q} --evaluations {input.evaluations:q}"
-        " --base-model {input.base_model:q} --corpus {input.corpus:q} --summary {input.summary:q} --tokenizer {input.tokenizer:q} --pretrain {input.pretrain:q}"
-        " --sft-data {input.sft_data:q} --sft {input.sft:q} --benchmarks benchmarks --output {output.page:q}"
-        " 2>&1 | tee -i {log:q}"
+        " --base-model {input.base_model:q} --corpus {input.corpus:q} --summary {input.summary:q}"
+        " --tokenizer {input.tokenizer:q} --pretrain {input.pretrain:q} --sft-data {input.sft_data:q}"
+        " --sft {input.sft:q} --benchmarks benchmarks --output {output.page:q} 2>&1 | tee -i {log:q}"

@@ -81,7 +81,11 @@ def test_the_recipe_of_the_article() -> None:
     assert settings.pretrain.model_dump(include=set(adapter | first)) == adapter | first
     assert settings.pretrain.save_total_limit == 2
     assert settings.sft.model_dump(include=set(adapter | second)) == adapter | second
-    on = {key for key, value in settings.corpus if value is True and key not in ("enabled", "clean", "decontaminate_instructions")}
+    on = {
+        key
+        for key, value in settings.corpus
+        if value is True and key not in ("enabled", "clean", "decontaminate_instructions")
+    }
     assert on == {"strip_html", "collapse_whitespace"}
     assert settings.corpus.minimum_length == 11
     assert settings.tokenizer.new_tokens
