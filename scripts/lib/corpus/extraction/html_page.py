@@ -1,8 +1,8 @@
 """Main text of HTML pages: the title, then the content without navigation, a line per block element.
 
 A page is parsed as a browser parses it, by lexbor. What is left out: scripts and other things that are not read;
-navigation, footers, sidebars and forms by their elements, roles and usual class names; and blocks that consist of
-links. If an element says that it is the main one (`<main>`, `<article>`), the rest of the page goes, too.
+what a style hides; navigation, footers, sidebars and forms by their elements, roles and usual class names, unless a
+form is around the whole page; and blocks that consist of links. If an element says that it is the main one (`<main>`, `<article>`), the rest of the page goes, too.
 Everything is one pass over the tree in document order, without recursion.
 """
 
@@ -35,7 +35,7 @@ MAXIMUM_TAG = 1 << 16
 
 _BLOCK_TAGS = frozenset(BLOCKS.split("|"))
 _UNREAD_TAGS = frozenset([*UNREAD.split("|"), "noscript", "iframe", "noframes", "rt", "rp", "object", "audio", "video"])
-_NAVIGATION_TAGS = frozenset(["nav", "aside", "footer", "form", "button", "select", "menu", "dialog"])
+_NAVIGATION_TAGS = frozenset(["nav", "aside", "footer", "button", "select", "menu", "dialog"])
 _NAVIGATION_ROLES = frozenset(["navigation", "banner", "contentinfo", "complementary", "search", "menu", "dialog"])
 _NAVIGATION_NAMES = (
     "ad ads advert advertisement banner breadcrumb breadcrumbs catlinks cookie cookies copyright crumb crumbs "
@@ -57,6 +57,11 @@ _MAIN_SHARE = 0.25
 """An element that says that it is the main one is believed when it holds this share of the text."""
 _CELL_CHARACTERS = 200
 """A table whose cells are no longer than this holds data, and a row of it is one line."""
+
+# `visibility: hidden` is not among them: some sites write their text in it and show it later.
+_HIDDEN = re.compile(
+    r"(?i)(?:^|;)\s*(?:display\s*:\s*none|font-size\s*:\s*0*\.?0+(?:[a-z]+|%)?)\s*(?:!\s*important\s*)?(?:;|$)"
+)
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _NAME_PARTS = re.compile(r"[\s_-]+")
@@ -169,19 +174,21 @@ def _elements(root: LexborNode) -> tuple[str, list[_Element]]:
             element.inside = parent.inside or tag in ("main", "article")
         if tag in _UNREAD_TAGS or tag in _NAVIGATION_TAGS or tag == "head" or tag.startswith("-"):
             element.drop = True
-        elif tag == "header" and not element.inside:
+        elif attributes := node.attributes:
+            _look_at_attributes(element, attributes)
+        if tag == "form" or (tag == "header" and not element.inside):
             element.suspect = True
-        elif tag == "a":
-            element.is_link = "href" in node.attributes
-        elif tag in _CONTAINERS:
-            _look_at_attributes(element, node.attributes)
         positions[node.mem_id] = len(elements)
         elements.append(element)
     return title, elements
 
 
 def _look_at_attributes(element: _Element, attributes: dict[str, str | None]) -> None:
-    if not attributes:
+    if element.tag != "body" and _HIDDEN.search(attributes.get("style") or ""):
+        element.drop = True
+    if element.tag == "a":
+        element.is_link = "href" in attributes
+    if element.tag not in _CONTAINERS:
         return
     role = attributes.get("role")
     if "hidden" in attributes or attributes.get("aria-hidden") == "true" or role in _NAVIGATION_ROLES:

@@ -59,6 +59,8 @@ LINKS = "".join(f'<a href="/{number}">栏目{number}</a> ' for number in range(9
         '<div id="breadcrumb">首页 &gt; 新闻</div>',
         '<p class="share">分享到</p>',
         "<div hidden>看不见</div>",
+        "<p style='color: red; display: none'>看不见</p>",
+        "<h2 style='DISPLAY:NONE !important'>看不见</h2>",
         f"<div>{LINKS}</div>",
         f"<ul>{''.join(f'<li><a href=/{number}>相关新闻的标题{number}</a></li>' for number in range(9))}</ul>",
         f"<table><tr><td>{LINKS}</td></tr></table>",
@@ -90,6 +92,24 @@ def test_content_stays(content: str) -> None:
     assert TEXT in text
     for part in ("题", "链接", "但它是正文", "标题", "甲报 记者乙"):
         assert (part in text) == (part in content)
+
+
+def test_a_form_around_the_page_is_no_navigation() -> None:
+    login = "<form><input name=q> 搜索</form>"
+    page = f"<form action=show.aspx id=aspnetForm><input type=hidden><div class=nav>{LINKS}</div><p>{TEXT}</p></form>"
+    assert lines(f"<html>{login}{page}{login}") == [TEXT]
+    assert lines(f"<html><form action=show.aspx><h1>题</h1><p>{TEXT}</p></form>") == ["题", TEXT]
+
+
+@pytest.mark.parametrize("style", ["font-size:0", "font-size: 0px;", "color:red;font-size:0.0em", "display:none"])
+def test_hidden_text_inside_a_sentence_goes(style: str) -> None:
+    assert lines(f'<html><p>{TEXT[:9]}<span style="{style}">请勿转载</span>{TEXT[9:]}</p>') == [TEXT]
+
+
+@pytest.mark.parametrize("style", ["visibility:hidden", "font-size:0.8em", "font-size:05px", "x-display:none"])
+def test_other_styles_hide_nothing(style: str) -> None:
+    assert lines(f'<html><div style="{style}">{TEXT}</div>') == [TEXT]
+    assert lines(f'<html><body style="display:none">{TEXT}') == [TEXT]
 
 
 def test_what_the_page_calls_its_main_part_is_taken() -> None:
