@@ -1,4 +1,4 @@
-"""Fetch the base model and write it as a Hugging Face directory: safetensors, tokenizer, chat template.
+r"""Fetch the base model and write it as a Hugging Face directory: safetensors, tokenizer, chat template.
 
     python scripts/base_model.py --settings '{"uri": "path/to/model", "dtype": "float32"}' \
         --downloads work/downloads --output results/base_model/manifest.json
@@ -8,15 +8,15 @@ file. Runs no code from the model's folder and unpickles nothing but tensors. A 
 in pieces of a gigabyte; a GGUF file is unpacked whole.
 """
 
-import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.core.errors import UserError, about, run
+from lib.core.errors import UserError, about
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
+from lib.core.program import program_parser, run, say
 from lib.settings.base import from_json
 from lib.settings.base_model import BaseModelSettings
 from lib.sources.addresses import MODEL_FILES, fetched, files_in
@@ -41,23 +41,21 @@ class BaseModel:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(BaseModelSettings, args.settings)
 
-    say(f"fetching {settings.uri}")
-    with fetched(settings.uri, args.downloads, settings.sha256, report=lambda line: say(f"fetching: {line}")) as path:
+    say(f"base_model: fetching {settings.uri}")
+    with fetched(
+        settings.uri, args.downloads, settings.sha256, report=lambda line: say(f"base_model: fetching: {line}")
+    ) as path:
         base = load(path, settings.dtype)
         check(base.model, base.tokenizer)
         with new_directory(args.output.parent) as directory:
             write(base, settings, directory)
-
-
-def say(line: str) -> None:
-    print(f"base_model: {line}", flush=True)
 
 
 def load(path: Path, dtype: str) -> BaseModel:
@@ -72,20 +70,20 @@ def load(path: Path, dtype: str) -> BaseModel:
 
     quiet_libraries()
     if path.is_dir() and is_meta_checkpoint(path):
-        say(f"converting Meta's checkpoint in {path.name}")
+        say(f"base_model: converting Meta's checkpoint in {path.name}")
         return load_meta_checkpoint(path)
     if path.is_dir():
-        say(f"reading the model directory {path.name}")
+        say(f"base_model: reading the model directory {path.name}")
         return load_directory(path)
     if not is_gguf(path):
         raise UserError(
             f"{path}: a base model is a directory with config.json and safetensors, one with Meta's params.json and "
             "consolidated.*.pth, or a GGUF file"
         )
-    say(f"converting {path.name} ({path.stat().st_size / 1e6:.1f} MB) to {dtype}")
+    say(f"base_model: converting {path.name} ({path.stat().st_size / 1e6:.1f} MB) to {dtype}")
     found = load_gguf(path, getattr(torch, dtype))
     for warning in found.warnings:
-        say(f"warning: {warning}")
+        say(f"base_model: warning: {warning}")
     with about(str(path)):
         check_model_type(found.model.config.model_type)
     weights = as_published(found.model.config, found.model.named_parameters())
@@ -217,10 +215,11 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
     )
     template = "with" if tokenizer.chat_template else "without"
     say(
-        f"{counts['parameters'] / 1e6:.1f} M parameters, {counts['layers']} layers, vocabulary {len(tokenizer):,}, "
+        f"base_model: {counts['parameters'] / 1e6:.1f} M parameters, {counts['layers']} layers, "
+        f"vocabulary {len(tokenizer):,}, "
         f"{template} a chat template, {size / 1e6:,.0f} MB in {settings.dtype}"
     )
-    say(f"a document is read as {' '.join([*facts['document_start'], '…', *facts['document_end']])}")
+    say(f"base_model: a document is read as {' '.join([*facts['document_start'], '…', *facts['document_end']])}")
 
 
 def complete_generation_config(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:

@@ -9,7 +9,6 @@ The chat template writes the date of sft.date, or today's where a model of anoth
 In a conversation: /reset forgets what was said, /quit (or Ctrl-D) ends, Ctrl-C stops an answer.
 """
 
-import argparse
 import contextlib
 import sys
 from pathlib import Path
@@ -23,7 +22,8 @@ from transformers import (
 )
 
 from lib.chat.answers import Message, chat_ids, end_tokens
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
+from lib.core.program import program_parser, run
 from lib.models.compute import pick_device
 from lib.models.loading import load_model, load_tokenizer, quiet_libraries
 
@@ -133,7 +133,7 @@ def load(directory: Path, gpu: int) -> tuple[PreTrainedModel, PreTrainedTokenize
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--model", type=Path, default=Path("results/sft_model"), help="model directory")
     parser.add_argument("--prompt", help="answer this and stop, instead of a conversation")
     parser.add_argument("--system", default="", help="system message; the chat template's own when not given")
@@ -143,24 +143,24 @@ def main() -> None:
     parser.add_argument("--max-new-tokens", type=int, default=256, help="longest answer")
     parser.add_argument("--seed", type=int, help="the same seed gives the same answers")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to use; 0 computes on the CPU")
-    arguments = parser.parse_args()
+    args = parser.parse_args()
     quiet_libraries()
-    model, tokenizer = load(arguments.model, arguments.gpu)
-    if arguments.seed is not None:
-        torch.manual_seed(arguments.seed)
+    model, tokenizer = load(args.model, args.gpu)
+    if args.seed is not None:
+        torch.manual_seed(args.seed)
     chat = Chat(
         model,
         tokenizer,
-        system=arguments.system,
-        temperature=arguments.temperature,
-        top_p=arguments.top_p,
-        repetition_penalty=arguments.repetition_penalty,
-        max_new_tokens=arguments.max_new_tokens,
+        system=args.system,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        repetition_penalty=args.repetition_penalty,
+        max_new_tokens=args.max_new_tokens,
     )
-    if arguments.prompt is None:
+    if args.prompt is None:
         converse(chat)
     else:
-        chat.say(arguments.prompt)
+        chat.say(args.prompt)
 
 
 if __name__ == "__main__":

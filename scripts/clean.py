@@ -1,4 +1,4 @@
-"""Clean the documents of one shard, and make the signatures by which they are compared with all others.
+r"""Clean the documents of one shard, and make the signatures by which they are compared with all others.
 
     python scripts/clean.py --settings '{"minimum_length": 100}' --signatures '{"near_duplicate_ngram": 5}' \
         --source news --shard 0 --directory results/corpus --output results/corpus/clean/news/0000.json
@@ -14,13 +14,12 @@ Reads raw/SOURCE/SHARD.parquet below the directory, some megabytes at a time. Wr
 and what each rule did, in documents and characters, into the output.
 """
 
-import argparse
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from lib.core.errors import run
 from lib.core.outputs import new_file, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.cleaning.clean import clean
 from lib.corpus.cleaning.rewrite import StepCounts
 from lib.corpus.duplicates.minhash import describe
@@ -32,7 +31,7 @@ from lib.settings.corpus import CleaningSettings, SignatureSettings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--signatures", required=True, help="settings of the signatures")
     parser.add_argument("--source", required=True)
@@ -65,7 +64,7 @@ def main() -> None:
     with new_file(args.output) as output:
         write_json(output, {rule: asdict(one) for rule, one in counts.items()})
     name = f"{args.source} {shard_name(args.shard)}"
-    print(f"corpus: clean {name}: {documents_read:,} documents read, {documents_kept:,} kept", flush=True)
+    say(f"corpus: clean {name}: {documents_read:,} documents read, {documents_kept:,} kept")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Bring the finished corpus together: counts, a data card and the manifest that later stages depend on.
+r"""Bring the finished corpus together: counts, a data card and the manifest that later stages depend on.
 
-    python scripts/corpus.py --settings '{"minimum_length": 100}' --seed 1 --shards 4 \
+    python scripts/corpus.py --settings '{"minimum_length": 100}' --seed 1 \
         --sources '[{"name": "news", "uri": "data/news.jsonl", "license": "CC0-1.0"}]' \
         --output results/corpus/manifest.json
 
@@ -10,7 +10,6 @@ Writes summary.tsv (a row per source and rule), README.md and, last, the manifes
 on or to hold out.
 """
 
-import argparse
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,8 +18,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.data_card import data_card
 from lib.corpus.duplicates.shared_lines import first_shared_lines
 from lib.corpus.storage.shards import shard_name
@@ -57,7 +57,7 @@ class SourceCounts:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--sources", required=True, help="JSON list of objects with name, uri and license")
@@ -85,7 +85,7 @@ def main() -> None:
     with new_file(args.output) as path:
         write_json(path, manifest(directory, sources, table, settings, args.seed))
     for split, counts in results(table).items():
-        print(f"corpus: {split}: {counts['documents']:,} documents, {counts['characters']:,} characters", flush=True)
+        say(f"corpus: {split}: {counts['documents']:,} documents, {counts['characters']:,} characters")
 
 
 def read_counts(directory: Path, source: Source, settings: CorpusSettings) -> SourceCounts:

@@ -1,4 +1,4 @@
-"""Take what repeats held-out text out of the training text of one shard.
+r"""Take what repeats held-out text out of the training text of one shard.
 
     python scripts/decontaminate.py --settings '{"decontamination_ngram": 50}' --source news --shard 0 \
         --directory results/corpus --output results/corpus/decontaminated/news/0000.json
@@ -7,14 +7,13 @@ Reads train/SOURCE/SHARD.parquet and held_out/ below the directory. Writes decon
 id, text), contaminated/SOURCE/SHARD.parquet (id, ngram, held_out: whose it is), and counts of both into the output.
 """
 
-import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
 import polars as pl
 
-from lib.core.errors import run
 from lib.core.outputs import new_file, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.contamination import Contamination, Index
 from lib.corpus.storage.batches import ShardWriter, batches
 from lib.corpus.storage.shards import Counts, add, describe_file, shard_name
@@ -23,7 +22,7 @@ from lib.settings.corpus import DecontaminationSettings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
@@ -54,11 +53,10 @@ def main() -> None:
     counts["train"] |= describe_file(path)
     with new_file(args.output) as output:
         write_json(output, counts)
-    print(
+    say(
         f"corpus: decontaminate {args.source} {shard_name(args.shard)}: "
         f"{counts['contaminated']['documents']:,} documents repeat held-out text; "
         f"{counts['train']['documents']:,} documents to train on",
-        flush=True,
     )
 
 

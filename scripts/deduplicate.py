@@ -1,4 +1,4 @@
-"""Find a source's duplicates, exact and near, among its own documents and in the sources that are preferred to it.
+r"""Find a source's duplicates, exact and near, among its own documents and in the sources that are preferred to it.
 
     python scripts/deduplicate.py --settings '{"near_duplicate_similarity": 0.8}' --sources books news --shards 4 \
         --directory results/corpus --output results/corpus/duplicates/news.parquet
@@ -8,13 +8,12 @@ signatures/SOURCE/SHARD.parquet below the directory. Columns of the output: id, 
 the same cluster; when it stands in another source it may be a duplicate itself), rule, similarity.
 """
 
-import argparse
 from pathlib import Path
 
 import polars as pl
 
-from lib.core.errors import run
 from lib.core.outputs import scratch_directory
+from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.clusters import find_duplicates
 from lib.corpus.storage.shards import document_id, shard_paths, write_shard
 from lib.settings.base import from_json
@@ -22,7 +21,7 @@ from lib.settings.corpus import DeduplicationSettings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--sources", nargs="+", required=True)
     parser.add_argument("--shards", type=int, required=True)
@@ -37,9 +36,8 @@ def main() -> None:
         found = find_duplicates(files, similarity, scratch)
     write_shard(name_documents(found, args.sources), args.output)
     exact = (found["rule"] == "exact_duplicate").sum()
-    print(
+    say(
         f"corpus: deduplicate {args.sources[-1]}: {exact:,} exact duplicates, {len(found) - exact:,} near-duplicates",
-        flush=True,
     )
 
 

@@ -1,9 +1,9 @@
-"""Score one model on held-out text, held-out instructions and a control text, and let it answer the sample prompts.
+r"""Score one model on held-out text, held-out instructions and a control text, and let it answer the sample prompts.
 
 Usage:
-    python scripts/evaluate.py --settings '{"prompts": ["你好"]}' --name base --gpu 0 \\
-        --model results/base_model/manifest.json --base-model results/base_model/manifest.json --adapter \\
-        --corpus results/corpus/manifest.json --sft-data results/sft_data/manifest.json \\
+    python scripts/evaluate.py --settings '{"prompts": ["你好"]}' --name base --gpu 0 \
+        --model results/base_model/manifest.json --base-model results/base_model/manifest.json --adapter \
+        --corpus results/corpus/manifest.json --sft-data results/sft_data/manifest.json \
         --control resources/demo/control_en.txt --reading '{}' --output results/evaluation/base.json
 
 `--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is. A
@@ -11,7 +11,6 @@ run without a corpus or without instructions leaves out what is scored on them; 
 names the manifest of the run's tokenizer.
 """
 
-import argparse
 import datetime
 import heapq
 import json
@@ -26,8 +25,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from lib.chat.answers import end_tokens, greedy_answers
 from lib.chat.spans import encode_spans
 from lib.chat.templates import fix_date
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.evaluation.texts import named_texts
@@ -100,7 +100,7 @@ class Scorer:
         def report(done: int) -> None:
             nonlocal reported
             if done - reported >= REPORT_EVERY or done == len(sequences):
-                print(f"evaluation: {self.name}: {done} of {len(sequences)} {what} scored", flush=True)
+                say(f"evaluation: {self.name}: {done} of {len(sequences)} {what} scored")
                 reported = done
 
         return negative_log_likelihoods(self.model, sequences, self.precision, report)
@@ -148,9 +148,9 @@ def evaluate(
     control_scores = scorer.text(control, "pieces of control text") if control else []
     askable = prompts if scorer.tokenizer.chat_template else []
     if prompts and not askable:
-        print(f"evaluation: {scorer.name}: there is no chat template, so the sample prompts are not asked", flush=True)
+        say(f"evaluation: {scorer.name}: there is no chat template, so the sample prompts are not asked")
     if askable:
-        print(f"evaluation: {scorer.name}: answering {len(askable)} sample prompts", flush=True)
+        say(f"evaluation: {scorer.name}: answering {len(askable)} sample prompts")
     answers = greedy_answers(scorer.model, scorer.tokenizer, askable, settings.max_new_tokens) if askable else []
     return {
         "model": scorer.name,
@@ -185,7 +185,7 @@ def load(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True, help="settings of the evaluation stage, as JSON")
     parser.add_argument("--name", required=True, help="name of the model in the results")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to use; 0 computes on the CPU")
@@ -199,37 +199,37 @@ def main() -> None:
     parser.add_argument("--reading", required=True, help="how files are read, as JSON")
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    arguments = parser.parse_args()
-    settings = from_json(ScoringSettings, arguments.settings)
-    reading = from_json(ReadingSettings, arguments.reading)
+    args = parser.parse_args()
+    settings = from_json(ScoringSettings, args.settings)
+    reading = from_json(ReadingSettings, args.reading)
     quiet_libraries()
 
-    held_out = read_held_out(arguments.corpus, settings) if arguments.corpus else []
-    instructions = arguments.sft_data.parent if arguments.sft_data else None
+    held_out = read_held_out(args.corpus, settings) if args.corpus else []
+    instructions = args.sft_data.parent if args.sft_data else None
     examples = read_examples(instructions / "validation.jsonl", settings.max_instructions) if instructions else []
     control, prompts = [], settings.prompts
-    if arguments.control:
-        texts_of_control = named_texts("evaluation.control", arguments.control, arguments.downloads, reading)
+    if args.control:
+        texts_of_control = named_texts("evaluation.control", args.control, args.downloads, reading)
         parts = (("control", text) for text in texts_of_control)
         control = sample_pieces(parts, settings.window_characters, settings.max_characters)
     if isinstance(prompts, str):
-        prompts = list(named_texts("evaluation.prompts", prompts, arguments.downloads, reading, "prompt", "lines"))
+        prompts = list(named_texts("evaluation.prompts", prompts, args.downloads, reading, "prompt", "lines"))
 
-    device = pick_device(arguments.gpu)
-    print(f"evaluation: {arguments.name}: loading the model", flush=True)
-    chat = load_tokenizer(instructions / "tokenizer" if instructions else arguments.tokenizer.parent)
-    chat_settings = read_json(arguments.sft_data)["settings"] if instructions else InstructionSettings().model_dump()
+    device = pick_device(args.gpu)
+    say(f"evaluation: {args.name}: loading the model")
+    chat = load_tokenizer(instructions / "tokenizer" if instructions else args.tokenizer.parent)
+    chat_settings = read_json(args.sft_data)["settings"] if instructions else InstructionSettings().model_dump()
     date = datetime.date.fromisoformat(str(chat_settings["date"]))
-    model, tokenizer = load(arguments.model.parent, arguments.adapter.parent if arguments.adapter else None, chat, date)
+    model, tokenizer = load(args.model.parent, args.adapter.parent if args.adapter else None, chat, date)
     precision = pick_precision(settings.precision, device)
-    before = recorded_document_tokens(arguments.base_model, tokenizer.backend_tokenizer).before
-    scorer = Scorer(arguments.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)
+    before = recorded_document_tokens(args.base_model, tokenizer.backend_tokenizer).before
+    scorer = Scorer(args.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)
     result = evaluate(scorer, settings, held_out, examples, control, prompts)
-    with new_file(arguments.output) as path:
+    with new_file(args.output) as path:
         write_json(path, result)
     figures = {"held-out text": result["text"], "responses": result["responses"]}
     scored = [f"{what} {one['overall']['bits_per_character']:.3f}" for what, one in figures.items() if one]
-    print(f"evaluation: {arguments.name}: {', '.join(scored) or 'no text'} bits per character", flush=True)
+    say(f"evaluation: {args.name}: {', '.join(scored) or 'no text'} bits per character")
 
 
 def read_held_out(corpus: Path, settings: ScoringSettings) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""Give the base model embedding rows for the new tokens.
+r"""Give the base model embedding rows for the new tokens.
 
     python scripts/extended_model.py --settings '{"initialization": "fitted"}' --seed 1 --gpu 0 \
         --base-model results/base_model/manifest.json --tokenizer results/tokenizer/manifest.json \
@@ -8,7 +8,6 @@ Writes a complete Hugging Face model directory, tokenizer included: the start of
 and, with --sft-data, on its examples to train on; on one of them where a run lacks the other.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
+from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.extended_model.rows import is_tied
@@ -40,7 +39,7 @@ from lib.tokenizer.continued_bpe import constituents
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--gpu", type=int, required=True, help="number of GPUs; 0 fits rows on the CPU")
@@ -91,10 +90,9 @@ def main() -> None:
             packages=["torch", "transformers"],
             facts={"new_token_ids": list(new_tokens), "tied": is_tied(model), "precision": precision},
         )
-    print(
+    say(
         f"tokenizer: extended model has {model.num_parameters() / 1e6:.1f} M parameters, "
         f"{rows_before:,} → {model.config.vocab_size:,} embedding rows",
-        flush=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Fetch a source of text, read its documents and deal them round robin into Parquet shards.
+r"""Fetch a source of text, read its documents and deal them round robin into Parquet shards.
 
     python scripts/fetch.py --settings '{}' --source '{"name": "news", "uri": "data/news.jsonl"}' --shards 4 \
         --output results/corpus/raw/news.json
@@ -9,7 +9,6 @@ with the columns id and text. Records that cannot be read go into quarantine/new
 documents, characters, and what was left out.
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -20,8 +19,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
 from lib.core.outputs import new_directory, new_file, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.reading.documents import read_documents
 from lib.corpus.storage.batches import TableWriter
 from lib.corpus.storage.quarantine import Quarantine
@@ -57,7 +57,7 @@ class Totals:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--source", required=True, help="row of the sheet, as a JSON object")
     parser.add_argument("--shards", type=int, required=True, help="number of shards to deal into")
@@ -69,12 +69,14 @@ def main() -> None:
     if source.format:
         check_format(source.format)
 
-    say(source.name, f"fetching {source.uri}")
+    say(f"corpus: fetch {source.name}: fetching {source.uri}")
     corpus: Path = args.output.parent.parent
     with fetched_source_files(source.uri, args.downloads, source.sha256) as files, ExitStack() as outputs:
         formats, ignored = choose_formats(list(files), source.uri, source.format)
         if ignored:
-            say(source.name, f"{len(ignored)} of {len(files)} files are of no known format and left out")
+            say(
+                f"corpus: fetch {source.name}: {len(ignored)} of {len(files)} files are of no known format and left out"
+            )
         # Nothing is published before everything is written.
         output = outputs.enter_context(new_file(args.output))
         quarantine = outputs.enter_context(new_file(corpus / "quarantine" / f"{source.name}.parquet"))
@@ -86,7 +88,7 @@ def main() -> None:
         with TableWriter(table, FILES) as file_rows, Quarantine(quarantine) as broken:
             texts = read_all(files, formats, source, settings, totals, described, file_rows, broken)
             for documents, characters in deal(texts, source.name, shard_paths(directory, args.shards)):
-                say(source.name, f"{documents:,} documents, {characters:,} characters read")
+                say(f"corpus: fetch {source.name}: {documents:,} documents, {characters:,} characters read")
             for name in ignored:
                 file_rows.add({"name": name})
         if totals.quarantined and not documents:
@@ -108,15 +110,14 @@ def main() -> None:
             },
         )
     if totals.undecodable_bytes:
-        say(source.name, f"{totals.undecodable_bytes:,} undecodable bytes, read as U+FFFD")
+        say(f"corpus: fetch {source.name}: {totals.undecodable_bytes:,} undecodable bytes, read as U+FFFD")
     if totals.quarantined:
-        say(source.name, f"{totals.quarantined.total():,} records in quarantine; the first one: {broken.first}")
+        say(
+            f"corpus: fetch {source.name}: {totals.quarantined.total():,} records in quarantine; "
+            f"the first one: {broken.first}"
+        )
     for reason, number in sorted(totals.left_out.items()):
-        say(source.name, f"left out: {number:,} {reason}")
-
-
-def say(name: str, line: str) -> None:
-    print(f"corpus: fetch {name}: {line}", flush=True)
+        say(f"corpus: fetch {source.name}: left out: {number:,} {reason}")
 
 
 def read_all(

@@ -1,4 +1,4 @@
-"""Index the n-grams of all text that training must not repeat: validation, instruction sets, benchmarks.
+r"""Index the n-grams of all text that training must not repeat: validation, instruction sets, benchmarks.
 
     python scripts/held_out.py --settings '{"decontamination_ngram": 50}' --reading '{}' --sources books news \
         --shards 4 --directory results/corpus --sets '[{"name": "demo", "uri": "…"}]' --downloads work/downloads \
@@ -9,7 +9,6 @@ held out: which ones these are depends on the tokenizer, which depends on the co
 quarantine.parquet: the records of benchmarks that cannot be read (file, position, reason, the first characters).
 """
 
-import argparse
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -17,9 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lib.core.errors import UserError, about, run
+from lib.core.errors import UserError, about
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
+from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.contamination import benchmark_texts, index_texts
 from lib.corpus.storage.batches import batches
 from lib.corpus.storage.quarantine import Quarantine
@@ -34,7 +34,7 @@ from lib.sources.listing import fetched_source_files, shown_name
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--reading", required=True, help="how files are read, as JSON")
     parser.add_argument("--sources", nargs="*", default=[])
@@ -66,12 +66,11 @@ def main() -> None:
             counts={"texts": len(index.names), "ngrams": len(index.hashes), "quarantined": quarantine.records},
             settings=settings,
         )
-    print(f"corpus: held_out: {len(index.names):,} texts, {len(index.hashes):,} n-grams", flush=True)
+    say(f"corpus: held_out: {len(index.names):,} texts, {len(index.hashes):,} n-grams")
     if quarantine.records:
-        print(
+        say(
             f"corpus: held_out: {quarantine.records:,} records of benchmarks in quarantine; the first one: "
             f"{quarantine.first}",
-            flush=True,
         )
 
 
@@ -100,7 +99,7 @@ def readable_texts(
         with about("corpus.benchmarks"), fetched_source_files(uri, downloads, "") as files:
             formats, ignored = choose_formats(list(files), uri, "")
             if ignored:
-                print(f"corpus: held_out: {uri}: {len(ignored)} files are of no known format and left out", flush=True)
+                say(f"corpus: held_out: {uri}: {len(ignored)} files are of no known format and left out")
             for name, file_format in formats.items():
                 shown = shown_name(uri, name, files[name], downloads)
                 texts, first = 0, ""

@@ -1,4 +1,4 @@
-"""Decide which documents of one source are trained on, and how often.
+r"""Decide which documents of one source are trained on, and how often.
 
     python scripts/mix.py --settings '{"validation_fraction": 0.05}' --seed 1 --source news --shards 4 \
         --weight 0.5 --max-characters 1000000 --directory results/corpus --output results/corpus/mix/news.json
@@ -9,14 +9,13 @@ by lot until the next one would go beyond it. All lots are drawn by the text and
 max_characters and `before`: the first place in the queue that is not taken any more, or null.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from lib.core.errors import run
 from lib.core.outputs import new_file, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.split.sampling import are_held_out, copies, places
 from lib.corpus.storage.shards import document_id, shard_paths
 from lib.settings.base import from_json
@@ -24,7 +23,7 @@ from lib.settings.corpus import SplitSettings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--source", required=True)
@@ -49,7 +48,7 @@ def main() -> None:
     with new_file(args.output) as output:
         write_json(output, {"weight": args.weight, "max_characters": args.max_characters, "before": before})
     cap = "no cap" if args.max_characters is None else f"at most {args.max_characters:,} characters"
-    print(f"corpus: mix {args.source}: weight {args.weight:g}, {cap}", flush=True)
+    say(f"corpus: mix {args.source}: weight {args.weight:g}, {cap}")
 
 
 def end_of_queue(documents: pl.DataFrame, weight: float, max_characters: int, seed: int) -> int | None:

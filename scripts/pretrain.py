@@ -1,4 +1,4 @@
-"""Stage 1: continue the base model's training on the corpus: a LoRA adapter and new tokens' rows, or every weight.
+r"""Stage 1: continue the base model's training on the corpus: a LoRA adapter and new tokens' rows, or every weight.
 
     python scripts/pretrain.py --settings '{"rank": 16}' --seed 1 --gpu 0 \
         --model results/extended_model/manifest.json --data results/pretrain_data/manifest.json \
@@ -7,11 +7,9 @@
 Stopped (SIGTERM, Ctrl-C, max_minutes, a crash), it goes on from its newest checkpoint when run again.
 """
 
-import argparse
-
 import numpy as np
 
-from lib.core.errors import run
+from lib.core.program import program_parser, run
 from lib.distributed.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.pretrain import PretrainSettings
@@ -20,7 +18,7 @@ from lib.training.run import Run, add_run_arguments, require_examples, train
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     add_run_arguments(parser)
     args = parser.parse_args()
     spread(args.gpu or args.processes, args.nodes)

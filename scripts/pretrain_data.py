@@ -1,4 +1,4 @@
-"""Pack the encoded corpus into blocks of tokens and decide their order, so that no GPU waits for either.
+r"""Pack the encoded corpus into blocks of tokens and decide their order, so that no GPU waits for either.
 
     python scripts/pretrain_data.py --settings '{"block_size": 512}' --seed 1 --sources news books --shards 4 \
         --tokens results/pretrain_tokens --corpus results/corpus/manifest.json \
@@ -10,7 +10,6 @@ a seeded permutation of the blocks to train on. With --sft-data, its examples to
 as a document. With --replay, documents of these sources are drawn by lot until they make up their share of the tokens.
 """
 
-import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
+from lib.core.program import program_parser, run, say
 from lib.corpus.storage.shards import shard_name
 from lib.models.documents import DocumentTokens, recorded_document_tokens
 from lib.settings.base import from_json
@@ -37,7 +36,7 @@ INSTRUCTIONS = "sft examples"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--sources", nargs="+", required=True)
@@ -89,11 +88,10 @@ def main() -> None:
         )
     for source, share in args.replay.items():
         found = train_tokens[source] / sum(train_tokens.values())
-        print(f"pretrain: {source} makes up {found:.1%} of the tokens ({share:.1%} are asked for)", flush=True)
-    print(
+        say(f"pretrain: {source} makes up {found:.1%} of the tokens ({share:.1%} are asked for)")
+    say(
         f"pretrain: {rows['train']:,} blocks of {settings.block_size} tokens to train on, "
         f"{rows['validation']:,} held out",
-        flush=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""The stage-1 model as a directory of its own: the adapter merged into the extended model, or what a full run made.
+r"""The stage-1 model as a directory of its own: the adapter merged into the extended model, or what a full run made.
 
     python scripts/pretrain_model.py --model results/extended_model/manifest.json \
         --adapter results/pretrain_lora/manifest.json --output results/pretrain_model/manifest.json
@@ -6,19 +6,18 @@
 The adapter is merged into the weights as they are kept on disk, never into quantized ones.
 """
 
-import argparse
 from pathlib import Path
 
-from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
+from lib.core.program import program_parser, run, say
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
 from lib.models.publishing import publish_model, publish_tokenizer
 from lib.training.adapters import trained_model
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -38,7 +37,7 @@ def main() -> None:
             packages=["torch", "transformers", "peft"],
             facts={"new_token_ids": read_json(args.model)["facts"]["new_token_ids"]},
         )
-    print(f"pretrain: the model is in {args.output.parent}", flush=True)
+    say(f"pretrain: the model is in {args.output.parent}")
 
 
 if __name__ == "__main__":

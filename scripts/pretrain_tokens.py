@@ -1,4 +1,4 @@
-"""Encode the documents of one shard of one source, so that a large corpus is encoded on many cores.
+r"""Encode the documents of one shard of one source, so that a large corpus is encoded on many cores.
 
     python scripts/pretrain_tokens.py --tokenizer results/tokenizer/manifest.json \
         --train results/corpus/train/news/0000.parquet --validation results/corpus/validation/news/0000.parquet \
@@ -6,15 +6,14 @@
         --validation-output results/pretrain_tokens/validation/news/0000.arrow
 """
 
-import argparse
 import re
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from lib.core.errors import run
 from lib.core.outputs import new_file
+from lib.core.program import program_parser, run, say
 from lib.corpus.storage.batches import batches
 from lib.tokens.documents import DocumentWriter
 
@@ -22,7 +21,7 @@ DOCUMENTS_AT_A_TIME = 1_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--tokenizer", type=Path, required=True)
     for split in ("train", "validation"):
         parser.add_argument(f"--{split}", type=Path, required=True, help="shard of documents")
@@ -34,10 +33,9 @@ def main() -> None:
         "train": encode(tokenizer, args.train, args.train_output),
         "validation": encode(tokenizer, args.validation, args.validation_output),
     }
-    print(
+    say(
         f"pretrain: {args.train.parent.name} {args.train.stem}: {tokens['train']:,} tokens to train on, "
         f"{tokens['validation']:,} held out",
-        flush=True,
     )
 
 

@@ -8,10 +8,9 @@ Usage:
 Nothing of it is used by the run; it takes room only.
 """
 
-import argparse
 from pathlib import Path
 
-from lib.core.errors import run
+from lib.core.program import program_parser, run
 from lib.runs.leftovers import leftovers, remove, size_of
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings
@@ -20,12 +19,12 @@ from lib.settings.sheets import read_sheet
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="the run's settings files; none for the demo")
     parser.add_argument("--remove", action="store_true", help="remove what is listed")
-    arguments = parser.parse_args()
-    settings = read_settings(arguments.files)
-    folder = run_folder(run_name(settings.run, arguments.files))
+    args = parser.parse_args()
+    settings = read_settings(args.files)
+    folder = run_folder(run_name(settings.run, args.files))
     sources = read_sheet(Path(settings.corpus.sources), SourceSettings)
     found = leftovers(folder, sources, settings.corpus.shards)
     total = 0
@@ -35,7 +34,7 @@ def main() -> None:
         print(f"{size / 1e6:10.1f} MB  {path}")
     if not found:
         print("prune: nothing is left of other sources or shards")
-    elif arguments.remove:
+    elif args.remove:
         remove(folder, found)
         print(f"prune: removed {total / 1e6:.1f} MB")
     else:

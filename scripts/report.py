@@ -1,11 +1,11 @@
-"""Write the report of a run: one HTML page that needs nothing else, with scores, curves, samples and settings.
+r"""Write the report of a run: one HTML page that needs nothing else, with scores, curves, samples and settings.
 
 Usage:
-    python scripts/report.py --settings '{…}' --scores results/evaluation/scores.tsv \\
-        --parts results/evaluation/parts.tsv --evaluations results/evaluation/base.json … \\
-        --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \\
-        --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \\
-        --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \\
+    python scripts/report.py --settings '{…}' --scores results/evaluation/scores.tsv \
+        --parts results/evaluation/parts.tsv --evaluations results/evaluation/base.json … \
+        --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
+        --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \
+        --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
         --sft results/sft_lora/manifest.json --benchmarks benchmarks --sources news poems --output results/report.html
 
 A run may lack stages: what belongs to an option without a value is left out of the page. The trainer logs lie beside
@@ -13,7 +13,6 @@ the manifests of the two adapters, report.json beside the tokenizer's, samples b
 Benchmarks are shown as far as they are there.
 """
 
-import argparse
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +21,8 @@ from typing import Any
 import pandas as pd
 
 from lib.core.code_version import code_version
-from lib.core.errors import run
 from lib.core.outputs import read_json
+from lib.core.program import program_parser, run, say
 from lib.evaluation.score_table import in_order, read_score_table
 from lib.report import funnel, instructions, lineage, samples, scores, tokenizer, training
 from lib.report.page import write_page
@@ -37,7 +36,7 @@ TITLE = "From raw text to a fine-tuned chat model"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True, help="the settings of the whole run, as JSON")
     parser.add_argument("--name", default="demo", help="name of the run")
     parser.add_argument("--scores", type=Path, nargs="?", help="scores.tsv of the evaluation")
@@ -49,33 +48,33 @@ def main() -> None:
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files")
     parser.add_argument("--sources", nargs="*", default=[], help="sources of text, whose benchmarks are shown")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
-    arguments = parser.parse_args()
+    args = parser.parse_args()
 
-    settings = from_json(PipelineSettings, arguments.settings)
-    paths: dict[str, Path] = {stage: path for stage in STAGES if (path := getattr(arguments, stage))}
+    settings = from_json(PipelineSettings, args.settings)
+    paths: dict[str, Path] = {stage: path for stage in STAGES if (path := getattr(args, stage))}
     manifests: dict[str, dict[str, Any]] = {stage: read_json(path) for stage, path in paths.items()}
-    table = read_score_table(arguments.scores) if arguments.scores else None
-    evaluations = in_order([read_json(path) for path in arguments.evaluations])
+    table = read_score_table(args.scores) if args.scores else None
+    evaluations = in_order([read_json(path) for path in args.evaluations])
     benchmarks = read_benchmarks(
-        arguments.benchmarks, arguments.sources, settings.corpus.shards, [path.stem for path in arguments.evaluations]
+        args.benchmarks, args.sources, settings.corpus.shards, [path.stem for path in args.evaluations]
     )
     size = write_page(
-        arguments.output,
+        args.output,
         "report.html.jinja",
         title=TITLE,
         footer="Written by the rule report from the files in results/.",
         run={
-            "name": arguments.name,
+            "name": args.name,
             "base_model": settings.base_model.uri.rsplit("/", 1)[-1],
             "code": code_version(),
             "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         },
         tiles=scores.tiles(table, float(benchmarks["seconds"].sum())),
         scores=scores.scores_table(table) if table is not None else None,
-        parts=scores.part_tables(_read_table(arguments.parts)) if arguments.parts else [],
+        parts=scores.part_tables(_read_table(args.parts)) if args.parts else [],
         answers=scores.answers(evaluations),
         training=_training(paths, manifests),
-        corpus=_corpus(arguments.summary, manifests, paths) if arguments.summary and "corpus" in paths else None,
+        corpus=_corpus(args.summary, manifests, paths) if args.summary and "corpus" in paths else None,
         instructions=_instructions(paths["sft_data"].parent, manifests["sft_data"]) if "sft_data" in paths else None,
         tokenizer=_tokenizer(read_json(paths["tokenizer"].with_name("report.json"))) if "tokenizer" in paths else None,
         resources=resources_table(benchmarks),
@@ -86,7 +85,7 @@ def main() -> None:
         share_text=share_text,
         rule_label=funnel.rule_label,
     )
-    print(f"report: {arguments.output} ({size / 1024:.0f} KB)", flush=True)
+    say(f"report: {args.output} ({size / 1024:.0f} KB)")
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -8,19 +8,18 @@ Usage:
 Snakemake reads settings files before anything of this project runs, and ends with a traceback when one is missing.
 """
 
-import argparse
 from pathlib import Path
 
-from lib.core.errors import run
+from lib.core.program import program_parser, run
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="settings files, a later one winning; none for the demo")
-    arguments = parser.parse_args()
-    files: list[Path] = arguments.files
+    args = parser.parse_args()
+    files: list[Path] = args.files
     print(run_folder(run_name(read_settings(files).run, files)))
 
 

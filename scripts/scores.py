@@ -1,17 +1,16 @@
-"""Gather what was measured on every model: a table of scores, and the sample answers side by side.
+r"""Gather what was measured on every model: a table of scores, and the sample answers side by side.
 
 Usage:
-    python scripts/scores.py --results results/evaluation/base.json results/evaluation/pretrained.json \\
-        --table results/evaluation/scores.tsv --parts results/evaluation/parts.tsv \\
+    python scripts/scores.py --results results/evaluation/base.json results/evaluation/pretrained.json \
+        --table results/evaluation/scores.tsv --parts results/evaluation/parts.tsv \
         --answers results/evaluation/answers.md
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from lib.core.errors import run
 from lib.core.outputs import new_file, read_json
+from lib.core.program import program_parser, run, say
 from lib.evaluation.score_table import MODELS, in_order, parts_table, score_table
 
 
@@ -41,23 +40,23 @@ def quoted(text: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="what `evaluate` wrote for each model")
     parser.add_argument("--table", type=Path, required=True, help="table to write: a row per model")
     parser.add_argument(
         "--parts", type=Path, required=True, help="table to write: a row per model, source and category"
     )
     parser.add_argument("--answers", type=Path, required=True, help="Markdown file to write")
-    arguments = parser.parse_args()
-    results = in_order([read_json(path) for path in arguments.results])
+    args = parser.parse_args()
+    results = in_order([read_json(path) for path in args.results])
     table = score_table(results)
-    with new_file(arguments.answers) as path:
+    with new_file(args.answers) as path:
         path.write_text(answers_document(results), encoding="utf-8")
-    with new_file(arguments.parts) as path:
+    with new_file(args.parts) as path:
         parts_table(results).to_csv(path, sep="\t", index=False)
-    with new_file(arguments.table) as path:
+    with new_file(args.table) as path:
         table.to_csv(path, sep="\t", index=False)
-    print(f"evaluation: scores of {len(results)} models are in {arguments.table}", flush=True)
+    say(f"evaluation: scores of {len(results)} models are in {args.table}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Write what the settings models say about themselves: the table in config/README.md and config/schema.json.
 
-    python scripts/settings_docs.py [--check]
+    python scripts/settings_docs.py
+    python scripts/settings_docs.py --check
 
 With --check nothing is written; the exit status says whether both are up to date.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from lib.core.errors import run
 from lib.core.outputs import new_file
+from lib.core.program import program_parser, run
 from lib.settings.pipeline import PipelineSettings
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -31,7 +31,7 @@ END = "<!-- written by scripts/settings_docs.py: end -->"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     stale = []

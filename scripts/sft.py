@@ -1,4 +1,4 @@
-"""Stage 2: fine-tune on instructions; only responses are learned.
+r"""Stage 2: fine-tune on instructions; only responses are learned.
 
     python scripts/sft.py --settings '{"rank": 16}' --seed 1 --gpu 0 \
         --model results/pretrain_model/manifest.json --data results/sft_data/manifest.json \
@@ -9,10 +9,9 @@ adapter is trained on instead, on the model that it was made for.
 Stopped (SIGTERM, Ctrl-C, max_minutes, a crash), it goes on from its newest checkpoint when run again.
 """
 
-import argparse
 from pathlib import Path
 
-from lib.core.errors import run
+from lib.core.program import program_parser, run
 from lib.distributed.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.sft import SftSettings
@@ -21,7 +20,7 @@ from lib.training.run import Run, add_run_arguments, require_examples, train
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     add_run_arguments(parser)
     parser.add_argument(
         "--adapter", type=Path, nargs="?", help="manifest of an adapter to go on from; without a value, a fresh one"

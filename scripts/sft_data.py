@@ -1,4 +1,4 @@
-"""Turn instruction sets into training examples: chat text and tokens, with labels on what the assistant says only.
+r"""Turn instruction sets into training examples: chat text and tokens, with labels on what the assistant says only.
 
     python scripts/sft_data.py --settings '{"max_length": 512}' --reading '{}' --seed 1 \
         --tokenizer results/tokenizer/manifest.json --sets '[{"name": "demo", "uri": "…"}]' \
@@ -10,7 +10,6 @@ with the chat template of the examples.
 With packing, a row of train.arrow holds several examples, and position_ids start again with each.
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,10 +24,11 @@ import pyarrow.compute as pc
 
 from lib.chat.known_templates import is_file
 from lib.chat.templates import TemplateOptions, set_template
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, new_file, scratch_directory
 from lib.core.places import local_path
+from lib.core.program import program_parser, run, say
 from lib.corpus.split.sampling import copies
 from lib.files.text_files import Broken
 from lib.models.loading import load_tokenizer, quiet_libraries
@@ -59,7 +59,7 @@ REASONS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--reading", required=True, help="how much of a file is read, as JSON")
     parser.add_argument("--seed", type=int, required=True)
@@ -85,7 +85,7 @@ def main() -> None:
             counts = write_examples(sets, reports, repeated, make, settings, args.seed, directory)
         for name, report in reports.items():
             for line in report.lines():
-                print(f"sft: {name}: {line}", flush=True)
+                say(f"sft: {name}: {line}")
         check_splits(counts, settings)
         facts = {
             "sets": [row["name"] for row in args.sets],
@@ -108,11 +108,10 @@ def main() -> None:
     rows = f" in {counts['train_rows']:,} rows" if settings.packing else ""
     set_aside = counts["skipped_broken"] + counts["skipped_template"]
     duplicates = counts["skipped_exact_duplicate"] + counts["skipped_near_duplicate"]
-    print(
+    say(
         f"sft: {counts['train']:,} examples to train on{rows}, {counts['validation']:,} held out, "
         f"{counts['skipped_too_long']} too long, {duplicates} duplicates, {set_aside} set aside; "
         f"the loss leaves out {masked(counts):.0%} of the tokens",
-        flush=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""The finished chat model, standing alone with its card: the stage-2 adapter merged, or what a full run made.
+r"""The finished chat model, standing alone with its card: the stage-2 adapter merged, or what a full run made.
 
     python scripts/sft_model.py --model results/pretrain_model/manifest.json \
         --adapter results/sft_lora/manifest.json --base-model results/base_model/manifest.json \
@@ -7,14 +7,13 @@
         --scores results/evaluation/scores.tsv --output results/sft_model
 """
 
-import argparse
 from pathlib import Path
 
 from lib.chat.answers import end_tokens
 from lib.core.code_version import code_version
-from lib.core.errors import run
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
+from lib.core.program import program_parser, run, say
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
 from lib.models.publishing import publish_model, publish_tokenizer
 from lib.sft.model_card import model_card
@@ -26,7 +25,7 @@ MAY_LACK = ("corpus", "tokenizer", "pretrain", "own_stage_1")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True)
     for name in LINEAGE:
         flag = f"--{name.replace('_', '-')}"
@@ -53,7 +52,7 @@ def main() -> None:
             counts={"parameters": model.num_parameters(), "vocabulary": model.config.vocab_size},
             packages=["torch", "transformers", "peft"],
         )
-    print(f"sft: the finished model is in {args.output}", flush=True)
+    say(f"sft: the finished model is in {args.output}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Find the lines that many documents of one source share, so that they can be dropped.
+r"""Find the lines that many documents of one source share, so that they can be dropped.
 
     python scripts/shared_lines.py --settings '{"shared_line_share": 0.05}' --source news --shards 4 \
         --directory results/corpus --output results/corpus/shared_lines/news.parquet
@@ -8,13 +8,12 @@ document) and, for examples, clean/SOURCE/SHARD.parquet below the directory. Col
 documents that have it, text (the line as the first of them has it).
 """
 
-import argparse
 import math
 from pathlib import Path
 
 import polars as pl
 
-from lib.core.errors import run
+from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.shared_lines import find_shared, with_examples
 from lib.corpus.storage.shards import shard_paths, write_shard
 from lib.settings.base import from_json
@@ -22,7 +21,7 @@ from lib.settings.corpus import SharedLineSettings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--source", required=True)
     parser.add_argument("--shards", type=int, required=True)
@@ -38,9 +37,8 @@ def main() -> None:
     least = max(settings.shared_line_documents, math.ceil(settings.shared_line_share * documents))
     found = find_shared(lines if settings.strip_shared_lines else [], duplicates, least)
     write_shard(with_examples(found, args.source, clean), args.output)
-    print(
+    say(
         f"corpus: shared lines {args.source}: {len(found):,} lines, in {least:,} or more of {documents:,} documents",
-        flush=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Divide one shard, without duplicates, into text to train on and text that is held out.
+r"""Divide one shard, without duplicates, into text to train on and text that is held out.
 
     python scripts/split.py --settings '{"validation_fraction": 0.05}' --seed 1 --minimum-length 100 \
         --source news --shard 0 --directory results/corpus --output results/corpus/split/news/0000.json
@@ -10,14 +10,13 @@ output, the documents and characters of duplicates, by rule, of what shared line
 Of a cluster of near-duplicates one member is left, whose text alone decides: no cluster stands on both sides.
 """
 
-import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
 import polars as pl
 
-from lib.core.errors import run
 from lib.core.outputs import new_file, read_json, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.split.removal import Remainder
 from lib.corpus.split.sampling import are_held_out, mixed
 from lib.corpus.storage.batches import ShardWriter, batches
@@ -30,7 +29,7 @@ DUPLICATES = ("exact_duplicate", "near_duplicate")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--minimum-length", type=int, required=True, help="fewest characters of a document")
@@ -76,11 +75,10 @@ def main() -> None:
     with new_file(args.output) as output:
         write_json(output, counts)
     numbers = {name: f"{counts[name]['documents']:,}" for name in counts}
-    print(
+    say(
         f"corpus: split {args.source} {shard_name(args.shard)}: {numbers['train']} documents to train on, "
         f"{numbers['validation']} held out, {numbers['exact_duplicate']} exact and {numbers['near_duplicate']} "
         "near-duplicates left out",
-        flush=True,
     )
 
 

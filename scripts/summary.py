@@ -5,11 +5,10 @@ Usage:
     python scripts/summary.py --folder runs/my_run --files my_run.yaml
 """
 
-import argparse
 import shlex
 from pathlib import Path
 
-from lib.core.errors import run
+from lib.core.program import program_parser, run
 from lib.evaluation.score_table import read_score_table, render
 
 FOLDERS = {
@@ -22,17 +21,17 @@ FOLDERS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--folder", type=Path, default=Path(), help="the run's folder; the demo's when not given")
     parser.add_argument(
         "--files", nargs="*", default=[], help="the run's settings files, for the commands to go on with"
     )
-    arguments = parser.parse_args()
-    results: Path = arguments.folder / "results"
+    args = parser.parse_args()
+    results: Path = args.folder / "results"
     table = results / "evaluation" / "scores.tsv"
     scores = read_score_table(table)
     model = results / FOLDERS[scores["model"].iloc[-1]]
-    config = f" CONFIG={shlex.quote(' '.join(arguments.files))}" if arguments.files else ""
+    config = f" CONFIG={shlex.quote(' '.join(args.files))}" if args.files else ""
     print(
         f"\n{render(scores)}\n\n"
         f"The model is in {model}; sample answers are in {table.with_name('answers.md')}.\n"

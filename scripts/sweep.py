@@ -1,10 +1,9 @@
-"""Gather what was measured at every vocabulary size: a table and a picture.
+r"""Gather what was measured at every vocabulary size: a table and a picture.
 
     python scripts/sweep.py --scores results/sweep/0/scores.json results/sweep/2000/scores.json \
         --table results/tokenizer/sweep.tsv --picture results/tokenizer/sweep.svg
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ matplotlib.use("svg")
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.core.errors import run
 from lib.core.outputs import new_file, read_json
+from lib.core.program import program_parser, run, say
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="what `sweep_size` wrote for each size")
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--picture", type=Path, required=True)
@@ -31,10 +30,9 @@ def main() -> None:
     with new_file(args.table) as path:
         table.to_csv(path, sep="\t", index=False)
     best = min(table.to_dict("records"), key=lambda row: row["bits_per_character_trained"])
-    print(
+    say(
         f"sweep: lowest after training: {best['bits_per_character_trained']} bits per character with "
         f"{best['new_tokens']:,} new tokens; table in {args.table}",
-        flush=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Extend the base model by the new tokens of one size, train it briefly, and score it on the way.
+r"""Extend the base model by the new tokens of one size, train it briefly, and score it on the way.
 
     python scripts/sweep_size.py --settings '{"steps": 120}' --initialization '{}' --training '{"rank": 16}' \
         --scoring '{}' --seed 1 --gpu 0 --base-model results/base_model/manifest.json \
@@ -8,7 +8,6 @@
 Nothing is kept of the model. Every size reads the same text in the same order, the larger ones further.
 """
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,9 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
 from lib.core.outputs import new_file, write_json
+from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.extended_model.extend import extend_model
@@ -41,7 +41,7 @@ CHARACTERS_PER_TOKEN = 8  # more than any vocabulary here reaches: so much text 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--initialization", required=True, help="settings of the new tokens' rows")
     parser.add_argument("--training", required=True, help="settings of stage 1")
@@ -82,9 +82,8 @@ def main() -> None:
         if step % settings.score_steps == 0 or step == settings.steps:
             curve.append({"step": step, **score(model, extended, document.before, pieces, precision).summary()})
             bits = curve[-1]["bits_per_character"]
-            print(
+            say(
                 f"sweep: {len(new_tokens):,} new tokens: step {step}/{settings.steps}  {bits} bits per character",
-                flush=True,
             )
 
     after_step(0)

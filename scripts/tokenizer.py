@@ -1,4 +1,4 @@
-"""Continue the base tokenizer's training on the training text.
+r"""Continue the base tokenizer's training on the training text.
 
     python scripts/tokenizer.py --settings '{"new_tokens": 2000}' \
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
@@ -9,7 +9,6 @@ held-out text. When no tokens are to be added, the files of the base are copied 
 those of a tokenizer of the user's own.
 """
 
-import argparse
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -19,10 +18,11 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from lib.core.errors import UserError, about, run
+from lib.core.errors import UserError, about
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json, write_json
 from lib.core.places import local_path
+from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import text_batches, texts
 from lib.models.tokenizer_config import published_config
 from lib.settings.base import from_json
@@ -43,7 +43,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--base-model", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, nargs="?")
@@ -84,7 +84,7 @@ def main() -> None:
                 packages=["tokenizers", "numpy"],
                 facts=facts,
             )
-    print(summary(report), flush=True)
+    say(summary(report))
 
 
 def extension_of(
@@ -117,7 +117,7 @@ def learned(
         counter.add(batch)
     runs = counter.counts()
     sample = "" if counter.share == 1 else f", in {counter.share:.2%} of the documents"
-    print(f"tokenizer: {len(runs):,} distinct runs of tokens{sample}", flush=True)
+    say(f"tokenizer: {len(runs):,} distinct runs of tokens{sample}")
     auto = settings.new_tokens == "auto"
     goal = Goal(
         MOST_NEW_TOKENS if settings.new_tokens == "auto" else settings.new_tokens,
@@ -143,7 +143,7 @@ def learned(
         )
     number, asked = len(extension.tokens), goal.rounded(goal.new_tokens)
     if not auto and settings.characters_per_token is None and number < asked:
-        print(f"tokenizer: the text holds only {number:,} of the {asked:,} tokens asked for", flush=True)
+        say(f"tokenizer: the text holds only {number:,} of the {asked:,} tokens asked for")
     return extension, {"learned_from_share": counter.share, "learned_from_characters": counter.characters}
 
 

@@ -19,7 +19,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from lib.core.errors import USER_ERROR, UserError
+from lib.core.errors import UserError
+from lib.core.program import USER_ERROR
 
 STARTED = "TORCHELASTIC_RUN_ID"  # in the environment of what the agent starts
 RENDEZVOUS = "TRAINING_RENDEZVOUS"  # where the agents of several nodes meet, in the environment of what srun starts

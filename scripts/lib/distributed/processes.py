@@ -1,6 +1,6 @@
 """The processes of one training run: which of them this is, and what they tell each other.
 
-`lib.launcher` starts them. In a run of one process nothing here communicates.
+`lib.distributed.launcher` starts them. In a run of one process nothing here communicates.
 """
 
 import os
@@ -34,12 +34,6 @@ def local_rank() -> int:
 def is_first() -> bool:
     """Whether this process is the one that prints, writes and publishes."""
     return rank() == 0
-
-
-def say(line: str) -> None:
-    """Print a line once for all processes."""
-    if is_first():
-        print(line, flush=True)
 
 
 def join(device: torch.device) -> None:

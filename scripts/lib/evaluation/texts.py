@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lib.core.errors import UserError, about
+from lib.core.program import say
 from lib.files.formats import TEXTS, choose_formats
 from lib.files.text_files import Broken, Seen, TextFile, stopping_at_broken
 from lib.files.texts import read_texts
@@ -29,11 +30,11 @@ def named_texts(
             texts = read_texts(TextFile(path, seen, settings), chosen, text_field)
             for found in stopping_at_broken(texts, path, settings):
                 if isinstance(found, Broken):
-                    print(f"evaluation: {key}: left out: {shown}, {found.position}: {found.reason}", flush=True)
+                    say(f"evaluation: {key}: left out: {shown}, {found.position}: {found.reason}")
                 elif found.strip():
                     number += 1
                     yield found
             if seen.undecodable_bytes:
-                print(f"evaluation: {key}: {shown}: {seen.undecodable_bytes:,} undecodable bytes", flush=True)
+                say(f"evaluation: {key}: {shown}: {seen.undecodable_bytes:,} undecodable bytes")
         if not number:
             raise UserError(f"{uri} holds no text that can be read; name another file, or leave the key out")

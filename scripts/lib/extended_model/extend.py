@@ -7,6 +7,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
+from lib.core.program import say
 from lib.extended_model.aligned_text import ReplacedText, replaced_texts
 from lib.extended_model.fit_inputs import fit_input_rows
 from lib.extended_model.fit_outputs import fit_output_rows, read_positions, shares_of_first
@@ -68,15 +69,15 @@ def fit(
 
     def after_step(step: int, loss: float) -> None:
         if step % REPORT_STEPS == 0 or step == steps:
-            print(f"tokenizer: input rows: step {step}/{steps}  difference {loss:.4f}", flush=True)
+            say(f"tokenizer: input rows: step {step}/{steps}  difference {loss:.4f}")
 
     def after_texts(done: int) -> None:
         if done % REPORT_TEXTS == 0 or done == len(train):
-            print(f"tokenizer: output rows: {done} of {len(train)} pieces of text read", flush=True)
+            say(f"tokenizer: output rows: {done} of {len(train)} pieces of text read")
 
     def after_pass(number: int, passes: int, loss: float) -> None:
         if number % REPORT_PASSES == 0 or number == passes:
-            print(f"tokenizer: output rows: pass {number}/{passes}  loss {loss:.4f}", flush=True)
+            say(f"tokenizer: output rows: pass {number}/{passes}  loss {loss:.4f}")
 
     first_new = min(new_tokens)
     old_rows = model.get_input_embeddings().weight[:first_new].float()

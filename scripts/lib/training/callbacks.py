@@ -8,7 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from lib.distributed.processes import highest, say
+from lib.core.program import say
+from lib.distributed.processes import highest
 
 
 class Progress(TrainerCallback):

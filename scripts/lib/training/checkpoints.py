@@ -19,6 +19,7 @@ from transformers.trainer_callback import TrainerState
 
 from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
+from lib.core.program import say
 
 SEAL = "checksums.json"
 STATE = "trainer_state.json"
@@ -109,7 +110,7 @@ def latest_checkpoint(work: Path) -> Path | None:
         )
         if damaged is None:
             return checkpoint
-        print(f"checkpoint {damaged} is damaged; {checkpoint} is removed and the one before it is used", flush=True)
+        say(f"checkpoint {damaged} is damaged; {checkpoint} is removed and the one before it is used")
         shutil.rmtree(checkpoint)
     return None
 

@@ -20,8 +20,9 @@ from transformers import PreTrainedModel, PrinterCallback, TrainerState, Trainin
 from lib.core.errors import UserError
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
+from lib.core.program import say
 from lib.distributed.launcher import STOPPED
-from lib.distributed.processes import is_first, join, leave, number_of_processes, of_first, rank, say, wait_for_all
+from lib.distributed.processes import is_first, join, leave, number_of_processes, of_first, rank, wait_for_all
 from lib.distributed.sharding import gather_in_forward, load_sharded, whole_embeddings
 from lib.models.compute import Precision, pick_device, pick_precision
 from lib.models.loading import fewer_bits, load_model, quiet_libraries
@@ -322,10 +323,9 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
             facts={**facts, "worse_than_start": is_worse_than_start(state)},
         )
     what = "adapter" if run.settings.method == "lora" else "model"
-    print(
+    say(
         f"{run.stage}: best validation loss {state.best_metric:.4f} at step {state.best_global_step}; {what} is in "
         f"{run.output.parent}",
-        flush=True,
     )
 
 

@@ -39,6 +39,13 @@ def test_a_package_imports_lower_floors_only(package: str) -> None:
             assert imported in below | {package}, f"{path.relative_to(LIB)} imports lib.{imported}"
 
 
+def test_an_init_file_holds_a_docstring_and_nothing_else() -> None:
+    for path in LIB.rglob("__init__.py"):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(module), path.relative_to(LIB)
+        assert len(module.body) == 1, path.relative_to(LIB)
+
+
 @pytest.mark.parametrize("folder", sorted({path.parent for path in LIB.rglob("*.py")}), ids=lambda path: path.name)
 def test_a_folder_holds_at_most_a_dozen_modules(folder: Path) -> None:
     assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 12

@@ -15,7 +15,8 @@ OTHER_NODE = ("error: no connection to the other nodes by way of", "error: a pro
 PROGRAM = """\
 import os, signal, sys, time
 sys.path.insert(0, {scripts!r})
-from lib.core.errors import UserError, run
+from lib.core.errors import UserError
+from lib.core.program import run
 from lib.distributed.launcher import spread
 
 def main():

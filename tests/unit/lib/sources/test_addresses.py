@@ -227,7 +227,7 @@ class TestHub:
     def fetch(self, uri: str, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         program = (
             "import sys; from pathlib import Path; "
-            "from lib.core.errors import run; from lib.sources.addresses import fetch; "
+            "from lib.core.program import run; from lib.sources.addresses import fetch; "
             "run(lambda: print(fetch(sys.argv[1], Path('unused'))))"
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
