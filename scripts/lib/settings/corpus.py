@@ -18,11 +18,11 @@ class ReadingLimits(StageSettings):
     """How much of a file is read: corpus, instructions, benchmarks, prompts and control text alike."""
 
     maximum_document_bytes: int = Field(default=2**26, ge=1_000)
-    """Longer documents and records are put into quarantine. No more than a few times this much is held in memory."""
+    """Maximum size of a document in bytes; longer ones are quarantined. A few times this much is held in memory."""
     maximum_expansion: float = Field(default=200, ge=1)
-    """A compressed file that unpacks to more than this many times its size, and to over 256 MB, is refused."""
+    """Maximum ratio of unpacked to packed size of a file that unpacks to over 256 MB. Guards against archive bombs."""
     maximum_unpacked_bytes: int = Field(default=10**12, ge=1)
-    """A compressed file that unpacks to more than this is refused."""
+    """Maximum size of an unpacked file in bytes."""
 
 
 CHINESE = ("zh", "yue", "wuu")
@@ -75,8 +75,7 @@ class ReadingSettings(ReadingLimits):
     """How files are read."""
 
     on_broken_record: Literal["quarantine", "stop"] = "quarantine"
-    """What becomes of records that cannot be read: they are kept aside and counted, or the run stops. It holds for the
-    corpus, benchmarks, prompts and control text; instructions have `sft.on_broken_record`."""
+    """What becomes of records that cannot be read: they are quarantined and counted, or the run stops."""
 
 
 class CleaningSettings(StageSettings):
@@ -86,15 +85,15 @@ class CleaningSettings(StageSettings):
     """Clean the text; `false` takes it as it is, for a corpus that was cleaned before: nothing is rewritten, no
     document dropped for what it is, no shared line removed. Duplicates are still removed, and documents held out."""
     repair_mojibake: bool = True
-    """Decode text again that was decoded in the wrong encoding (UTF-8 read as Windows-1252, Latin-1 or GBK)."""
+    """Repair text that was decoded in the wrong encoding (UTF-8 read as Windows-1252, Latin-1 or GBK)."""
     strip_html: bool = True
-    """Remove HTML tags, scripts and styles, and decode character references."""
+    """Remove HTML tags, scripts and styles, and decode character references. Switch it off for text about HTML."""
     strip_control: bool = True
-    """Remove control, zero-width and other invisible characters."""
+    """Remove control characters, colour codes, zero-width and other invisible characters."""
     unicode_form: bool = True
-    """Apply NFKC, except to Chinese punctuation, which keeps its full width."""
+    """Apply NFKC, except where it changes what is said (10², ①, ㎡) and to Chinese punctuation."""
     chinese_variant: Literal["unchanged", "simplified", "traditional"] = "unchanged"
-    """Write all Chinese in one variant (OpenCC)."""
+    """Write all Chinese in one variant (OpenCC). A conversion loses distinctions, so it is off by default."""
     strip_pinyin: bool = True
     """Remove readings in parentheses behind the character that they belong to, as in `訓(xùn)練`."""
     join_lines: bool = True
@@ -102,9 +101,10 @@ class CleaningSettings(StageSettings):
     collapse_whitespace: bool = True
     """Trim lines, fold runs of spaces and of empty lines, close Chinese words. Code keeps its indentation."""
     collapse_punctuation: bool = True
-    """Fold three or more of one Chinese punctuation mark into one."""
+    """Fold three or more of one Chinese punctuation character into one."""
     strip_boilerplate: bool = True
-    """Drop lines that are nothing but navigation, copyright or calls to share and subscribe."""
+    """Drop lines that are nothing but navigation, copyright, calls to share or subscribe, and advertisements inside
+    novels."""
     mask_email: bool = True
     """Replace e-mail addresses with `[EMAIL]`."""
     mask_id_number: bool = True
@@ -124,21 +124,22 @@ class CleaningSettings(StageSettings):
     custom_rules: str | None = None
     """Python file with cleaning functions of your own, which run after the steps above."""
     minimum_length: int = Field(default=100, ge=1)
-    """Documents with fewer characters than this after cleaning are dropped."""
+    """Minimum number of characters of a document after cleaning. Lower it for poems and chat."""
     maximum_broken: float = Field(default=0.01, ge=0, le=1)
-    """Most of a document's characters that may stand for lost ones (U+FFFD, 锟斤拷, misread UTF-8)."""
+    """Maximum share of characters that stand for lost ones (U+FFFD, 锟斤拷, misread UTF-8 or Chinese)."""
     target_script: Script = "Han"
     """Script that the text should be in, or `any`."""
     minimum_target_script: float = Field(default=0.2, ge=0, le=1)
-    """Least share of a document's letters that must be in the target script."""
+    """Minimum share of a document's letters in the target script. Raise it where foreign text is unwanted."""
     maximum_symbols: float = Field(default=0.2, ge=0, le=1)
-    """Most of a document's visible characters that may be neither letters, digits nor punctuation."""
+    """Maximum share of visible characters that are neither letters, digits nor punctuation. Raise it for code and
+    mathematics."""
     maximum_digits: float = Field(default=0.4, ge=0, le=1)
-    """Most of a document's visible characters that may be digits."""
+    """Maximum share of visible characters that are digits. Raise it for tables and statistics."""
     maximum_repeated_characters: float = Field(default=0.2, ge=0, le=1)
-    """Most of a document's characters that may be letters or digits equal to the one before."""
+    """Maximum share of characters that are letters or digits equal to the one before."""
     maximum_repeated_ngrams: float = Field(default=0.5, ge=0, le=1)
-    """Most of a document's runs of ten characters that may stand earlier in it, too."""
+    """Maximum share of ten-character runs that occur earlier in the document. Raise it for songs and forms."""
     maximum_enumeration: float = Field(default=0.6, ge=0, le=1)
     """Maximum share of characters in enumerations of a dozen short items or more: lists of key words, of goods."""
     maximum_dated_lines: float = Field(default=0.5, ge=0, le=1)
@@ -146,16 +147,16 @@ class CleaningSettings(StageSettings):
     maximum_spam: float = Field(default=1.5, ge=0)
     """Maximum number of words of spam (gambling, pornography, forged papers) per 100 characters."""
     maximum_repeated_lines: float = Field(default=0.3, ge=0, le=1)
-    """Most of a document's lines with letters that may repeat an earlier one, when it has at least ten lines."""
+    """Maximum share of lines with letters that repeat an earlier one, in documents of ten lines or more."""
     blocked_words: str | None = None
     """UTF-8 file with words, one on each line, that count against a document."""
     maximum_blocked_words: int = Field(default=2, ge=0)
-    """Most different blocked words that a document may hold."""
+    """Maximum number of different blocked words in a document."""
     languages: Annotated[list[str], AfterValidator(_check_languages)] = Field(default=["auto"])
     """Languages (ISO 639 codes) that py3langid must find a document to be in. `auto` is Chinese where the target script
     is Han, else any; an empty list is any."""
     minimum_language: float = Field(default=0.5, ge=0, le=1)
-    """Least probability that a document is in one of `languages`."""
+    """Minimum probability that a document is in one of `languages`."""
 
     @property
     def expected_languages(self) -> list[str]:
@@ -169,11 +170,11 @@ class SharedLineSettings(StageSettings):
     """Which lines many documents of a source share."""
 
     strip_shared_lines: bool = True
-    """Drop running heads, notices and other lines at the borders of documents that a part of the source shares."""
+    """Drop running heads, notices and other lines at the borders of documents that many documents of a source share."""
     shared_line_documents: int = Field(default=10, ge=2)
-    """A line must stand in this many different documents of its source to be dropped."""
+    """Minimum number of documents of a source that must share a line for it to be dropped."""
     shared_line_share: float = Field(default=0.05, ge=0.001, le=1)
-    """A line must stand in this share of the different documents of its source, too."""
+    """Minimum share of a source's documents that must share a line, too, for it to be dropped."""
 
 
 class SourceSettings(CleaningSettings, SharedLineSettings):
@@ -184,20 +185,21 @@ class SignatureSettings(StageSettings):
     """What documents are compared by."""
 
     near_duplicate_ngram: int = Field(default=5, ge=1, le=64)
-    """Documents are compared by their runs of this many letters, digits or Chinese characters."""
+    """Length of the runs that documents are compared by, in letters, digits or Chinese characters. 3 finds more edited
+    copies."""
     near_duplicate_bands: int = Field(default=20, ge=1, le=64)
-    """Parts of a signature; documents that agree in one of them are compared. More find more pairs."""
+    """Number of parts of a signature; documents that agree in one are compared. More find more pairs."""
     near_duplicate_rows: int = Field(default=6, ge=1, le=32)
-    """Values in each part of a signature. More let fewer unlike documents through to the comparison."""
+    """Number of values in each part of a signature. More let fewer unlike documents through to the comparison."""
 
 
 class DeduplicationSettings(StageSettings):
     """Which documents count as near-duplicates."""
 
     near_duplicates: bool = True
-    """Remove near-duplicates, too; exact ones always go."""
+    """Remove near-duplicates, too; exact ones are always removed."""
     near_duplicate_similarity: float = Field(default=0.7, gt=0, le=1)
-    """Documents whose n-grams are estimated to have at least this Jaccard similarity are near-duplicates."""
+    """Minimum estimated Jaccard similarity of n-grams at which two documents are near-duplicates."""
 
 
 class SplitSettings(StageSettings):
@@ -212,7 +214,7 @@ class DecontaminationSettings(StageSettings):
 
     decontaminate: bool = False
     """Remove training documents that share a long n-gram with validation text, instructions or benchmarks. Each source
-    then depends on all of these: editing an instruction trains both stages again."""
+    then depends on all of these: editing an instruction re-runs both training stages."""
     decontamination_ngram: int = Field(default=50, ge=8, le=1000)
     """Length of such an n-gram, in letters, digits or Chinese characters."""
     decontaminate_instructions: bool = True
@@ -251,7 +253,7 @@ class CorpusSettings(
     sources: str = "config/corpus.tsv"
     """Sheet with one row per source of text."""
     shards: int = Field(default=4, ge=1, le=10_000)
-    """Number of pieces that each source is cut into; they are processed in parallel."""
+    """Number of files that each source is cut into. Raise it for large text: they are processed in parallel."""
 
     def of_source(self, own: Mapping[str, Any]) -> Self:
         """These settings for one source, its `own` in the place of the general ones.

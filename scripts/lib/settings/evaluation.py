@@ -11,18 +11,18 @@ class ScoringSettings(StageSettings):
     """What is scored and asked."""
 
     max_characters: int = Field(default=8_000, ge=100)
-    """Most characters of held-out text that are scored, evenly from every source; the control text's limit too."""
+    """Maximum number of held-out characters that are scored, evenly from every source; of the control text, too."""
     window_characters: int = Field(default=400, ge=50)
-    """Most characters scored in one piece; every model sees the same pieces."""
+    """Maximum number of characters scored in one piece. Every model sees the same pieces."""
     max_instructions: int = Field(default=64, ge=1)
-    """Most held-out instructions that are scored."""
+    """Maximum number of held-out instructions that are scored."""
     prompts: str | list[str] = Field(default_factory=list)
     """Questions that every model answers, for a person to read: a list, or the address of a file with one on each line
     or in the field `prompt` of each record."""
     max_new_tokens: int = Field(default=96, ge=1)
-    """Longest answer to a prompt, in tokens."""
+    """Maximum length of an answer to a prompt, in tokens."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the matrix products; `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
+    """Number format of matrix products: `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
 
 
 class EvaluationSettings(ScoringSettings):

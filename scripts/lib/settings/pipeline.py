@@ -22,7 +22,7 @@ class PipelineSettings(ProcessSettings):
     """Name of the run, in letters, digits, `-`, `_` and `.`: everything it makes is in `runs/NAME`. When not given, the
     name of the settings file, or of the last one of several."""
     seed: int = Field(default=1, ge=0, lt=2**31)
-    """Seed of every random choice."""
+    """Seed of every random choice. Change it to see how much results depend on chance."""
     base_model: BaseModelSettings
     """The model to adapt."""
     corpus: CorpusSettings = Field(default_factory=CorpusSettings)

@@ -10,9 +10,10 @@ class PackingSettings(StageSettings):
     """How text becomes blocks of tokens."""
 
     block_size: int = Field(default=512, ge=8)
-    """Tokens in one training sequence."""
+    """Tokens in one training sequence. Raise it to what the base was trained with, as far as memory allows."""
     include_instructions: bool = False
-    """Train, and fit new rows, on the next stage's instructions, too (never on held-out ones), each as a document."""
+    """Train, and fit new rows, on the training examples of stage 2, too, each as a document. Helps responses in short
+    runs."""
 
 
 class PretrainSettings(PackingSettings, TrainingSettings):
@@ -22,4 +23,4 @@ class PretrainSettings(PackingSettings, TrainingSettings):
     """Address of a stage-1 model of your own, a Hugging Face directory: it takes the place of the one that would be
     trained, with its own tokenizer. The rest of this section and `tokenizer` then have no effect."""
     validation_blocks: int = Field(default=32, ge=1)
-    """Most blocks of held-out text that the validation loss is measured on during training."""
+    """Maximum number of held-out blocks that the validation loss is measured on. Lower it to save time."""

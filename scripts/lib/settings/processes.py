@@ -9,11 +9,11 @@ from lib.settings.base import StageSettings
 
 class ProcessSettings(StageSettings):
     gpu: int = Field(default=0, ge=0)
-    """GPUs of each node that train together, a process for each; 0 trains on the CPU. Scoring takes one, if any."""
+    """GPUs of each node that train together, one process each; 0 trains on the CPU. Scoring takes one, if there is any."""
     processes: int = Field(default=1, ge=1)
-    """Without GPUs: processes of each node that train together. Together they take as many sequences at once."""
+    """Processes of each node that train together where there are no GPUs. Raise it on machines with many cores."""
     nodes: int = Field(default=1, ge=1)
-    """Nodes that train together, in one SLURM job."""
+    """Nodes that train together, in one SLURM job. Raise it when one node is too slow or too small."""
 
     @property
     def processes_per_node(self) -> int:

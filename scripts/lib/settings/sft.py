@@ -34,15 +34,16 @@ class InstructionSettings(StageSettings):
     date: datetime.date = datetime.date(2025, 1, 1)
     """Date that a chat template which asks for today's writes, in training and in the finished model's template."""
     max_length: int = Field(default=512, ge=16)
-    """Most tokens of an example; see `too_long`."""
+    """Maximum number of tokens of an example; see `too_long`. Raise it for long conversations, as far as memory allows."""
     too_long: Literal["drop_turns", "skip"] = "drop_turns"
-    """What becomes of longer ones: the oldest questions go with their answers, or the example; both are listed."""
+    """What becomes of longer examples: their oldest turns are dropped, or the whole example. Both are listed."""
     near_duplicates: bool = True
-    """Leave out near-duplicates of earlier examples, too; exact ones always go."""
+    """Drop near-duplicates of earlier examples, too; exact ones are always dropped."""
     near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1)
-    """Examples whose n-grams are estimated to have at least this Jaccard similarity are near-duplicates."""
+    """Minimum estimated Jaccard similarity of n-grams at which two examples are near-duplicates."""
     packing: bool = False
-    """Put several examples into one sequence of `max_length`, blind to one another; `batch_size` counts sequences."""
+    """Put several examples into one sequence of `max_length`, kept apart by attention. Saves time where lengths differ
+    much."""
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
     """Share of the examples held out from training, chosen by a hash of system prompt and first question."""
 
@@ -53,6 +54,6 @@ class SftSettings(InstructionSettings, TrainingSettings):
     sources: str = "config/instructions.tsv"
     """Sheet with one row per instruction set."""
     continue_adapter: bool = False
-    """Train on the stage-1 adapter, as it is set in `pretrain`, instead of a fresh one on the merged model."""
+    """Continue training the stage-1 adapter, with its settings in `pretrain`, instead of a new one on the merged model."""
     embeddings: Literal["new_rows", "all", "none"] = "none"
-    """Embedding rows trained beside the adapter: those of new tokens, all (with the head), or none."""
+    """Embedding rows trained beside the adapter: those of new tokens, all rows with the head, or none."""

@@ -25,25 +25,30 @@ class VocabularySettings(StageSettings):
     whose ids lie beyond the base model's. The keys for learning tokens, `new_tokens` to `leading_marks`, then have no
     effect."""
     new_tokens: Annotated[int | Literal["auto"], BeforeValidator(_check_number)] = 2_000
-    """Number of tokens that are learned, or `auto`: as many as `minimum_gain` finds worth it; 0 learns none."""
+    """Number of tokens that are learned, or `auto`: as many as `minimum_gain` finds worth it. 0 learns none. Take few
+    for short runs, more for long ones."""
     characters_per_token: float | None = Field(default=None, gt=0)
-    """Learn no more tokens than the training text needs to reach this many characters per token."""
+    """Stop learning tokens when the training text has this many characters per token. Not given: no such limit."""
     minimum_gain: float = Field(default=0.02, gt=0, lt=1)
-    """With `new_tokens: auto`, least share by which 1,000 more tokens must raise the characters per token."""
+    """With `new_tokens: auto`: minimum share by which 1,000 more tokens must raise the characters per token. Lower it
+    for more tokens."""
     minimum_frequency: int = Field(default=2, ge=1)
-    """A pair of tokens must stand together this often in the training text to be merged."""
+    """Minimum number of times that a pair of tokens must occur in the training text to be merged. Raise it for noisy
+    text."""
     maximum_length: int = Field(default=16, ge=1)
-    """Longest token that is learned, in characters."""
+    """Maximum length of a learned token, in characters."""
     words: str | None = None
-    """UTF-8 file with terms, one on each line, that become tokens beside the learned ones."""
+    """UTF-8 file with terms, one on each line, that become tokens beside the learned ones. Give names and terms of your
+    domain."""
     vocabulary_multiple: int = Field(default=1, ge=1)
-    """Learn as many tokens more as make the size of the vocabulary a multiple of this, such as 64."""
+    """Learn enough tokens more to make the vocabulary's size a multiple of this, such as 64 for faster matrix products."""
     chat_template: Literal["chatml", "article", "none"] = "chatml"
     """Template for a base that has none, added with its control tokens unless no token is added."""
     keep_latin: bool = True
     """Leave the segmentation of text in Latin script (English, code, its quotes and symbols) exactly as it was."""
     leading_marks: bool = True
-    """Let a new token begin with one punctuation mark (`，我们`): fewer tokens, but a short training learns less."""
+    """Let a new token begin with one punctuation character (`，我们`): shorter text, slower learning. Switch it off for
+    short runs and for llama.cpp."""
 
     @property
     def adds_tokens(self) -> bool:
@@ -55,15 +60,17 @@ class InitializationSettings(StageSettings):
     """How the embedding rows of new tokens start."""
 
     initialization: Literal["fitted", "mean", "frequency_weighted_mean", "random"] = "fitted"
-    """Start of a new row: fitted on training text, the mean of the rows that the token replaces, or random."""
+    """Start of a new row: fitted on training text, the mean of the rows that the token replaces, or random. Take `mean`
+    where the fit takes too long."""
     untie: bool = False
-    """Give a head that shares the embedding's matrix one of its own: vocabulary times width parameters more."""
+    """Give the head a matrix of its own where it shares the embedding's. Better starts, but vocabulary size × width
+    more parameters."""
     fit_steps: int = Field(default=60, ge=0)
-    """Steps of four pieces of text that input rows are fitted in."""
+    """Steps of the fit of input rows, of four pieces of text each. More steps give better starts."""
     fit_characters: int = Field(default=40_000, ge=256)
     """Characters of training text that rows are fitted on."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the matrix products while rows are fitted; `auto` as in training."""
+    """Number format of matrix products while rows are fitted; `auto` as in training."""
 
 
 class TokenizerSettings(VocabularySettings, InitializationSettings):

@@ -11,69 +11,71 @@ class AdapterSettings(StageSettings):
     """Which parameters are trained."""
 
     method: Literal["lora", "full"] = "lora"
-    """Train a LoRA adapter, or every weight of the model."""
+    """Train a LoRA adapter, or all weights (`full`), which takes about eight times the memory."""
     rank: int = Field(default=16, ge=1)
-    """LoRA rank r: width of the low-rank update."""
+    """LoRA rank r: width of the low-rank update. Raise it for much text, lower it against overfitting."""
     alpha: float = Field(default=32, gt=0)
-    """LoRA alpha: the update is scaled by alpha / rank."""
+    """LoRA alpha: the update is scaled by alpha / rank. Usually once or twice the rank."""
     rslora: bool = False
-    """Scale the update by alpha / √rank instead (rsLoRA), which keeps high ranks learning."""
+    """Scale the update by alpha / √rank instead (rsLoRA). Switch it on for ranks of 64 and more."""
     dora: bool = False
-    """Learn the length of each weight column apart from its direction (DoRA); slower, better at low ranks."""
+    """Learn the norm of each weight column apart from its direction (DoRA). Slower; better at low ranks."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Dropout on the adapter's input."""
+    """Dropout probability on the adapter's input. Raise it to 0.05 or 0.1 against overfitting."""
     target_modules: str | list[str] = "all-linear"
     """Linear layers that get an adapter: `all-linear`, or a list of module names."""
     embeddings: Literal["new_rows", "all", "none"] = "new_rows"
-    """Embedding rows trained beside the adapter: those of new tokens, all (with the head), or none."""
+    """Embedding rows trained beside the adapter: those of new tokens, all rows with the head, or none."""
 
 
 class PrecisionSettings(StageSettings):
     """In which numbers the model computes, and what is given up for less memory."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the matrix products; `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
+    """Number format of matrix products: `auto` takes bf16 where the hardware has it, then fp16 on a GPU, else fp32."""
     quantization: Literal["none", "8bit", "4bit"] = "none"
-    """Load the frozen weights in 8 bits (LLM.int8) or 4 bits (NF4, double quantization) through bitsandbytes."""
+    """Load the frozen weights in 8 bits (LLM.int8) or 4 bits (NF4) with bitsandbytes, when the model does not fit the
+    GPU."""
     llm_int8_threshold: float = Field(default=6.0, ge=0)
     """With `8bit`: inputs larger than this are multiplied in 16 bits; 0 switches that off."""
     fsdp: bool = False
-    """Spread the frozen weights over all processes (FSDP2), for models larger than a card; the adapter is on each."""
+    """Spread the frozen weights over all processes (FSDP2), for models larger than a GPU. The adapter is on each."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    """Recompute activations in the backward pass: much less memory, about a third more time."""
     compile: bool = False
-    """Compile the layers (torch.compile): less time and memory on a GPU, half a minute more at the start; needs gcc."""
+    """Compile the layers (torch.compile): less time and memory on a GPU, half a minute more at the start. Needs gcc."""
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
-    """AdamW with its state in 32 bits, in 8 bits, or in 8 bits that move to main memory when a GPU is full."""
+    """AdamW with its state in 32 bits, in 8 bits, or in 8 bits that move to main memory when the GPU is full."""
 
 
 class OptimizationSettings(StageSettings):
     """How many steps there are, and what a step does."""
 
     epochs: float = Field(default=1, gt=0)
-    """Passes over the training data, when `max_steps` is not given."""
+    """Passes over the training data; without effect when `max_steps` is given. Watch the validation loss when you raise
+    it."""
     max_steps: int | None = Field(default=None, ge=1)
-    """Number of optimizer steps; overrides `epochs`."""
+    """Number of optimizer steps; takes the place of `epochs`. Set it for short trials."""
     batch_size: int = Field(default=2, ge=1)
-    """Sequences in one forward pass on one device."""
+    """Sequences in one forward pass on one device. As many as memory allows."""
     gradient_accumulation: int = Field(default=1, ge=1)
-    """Forward passes that add up to one optimizer step."""
+    """Forward passes that add up to one optimizer step. Raise it for larger batches than memory allows."""
     learning_rate: float = Field(default=2e-4, gt=0)
-    """Peak learning rate of the adapters, or of all weights with `method: full`."""
+    """Peak learning rate of the adapters, or of all weights with `method: full` (then ten times lower)."""
     embedding_learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate of trained embedding rows; as `learning_rate` when not given."""
+    """Peak learning rate of trained embedding rows. Not given: as `learning_rate`."""
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup", "warmup_stable_decay"] = "cosine"
     """How the learning rate falls after warm-up."""
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises from zero."""
+    """Share of the steps over which the learning rate rises from zero. Raise it if the loss jumps at the start."""
     decay_ratio: float = Field(default=0.2, gt=0, lt=1)
     """With `warmup_stable_decay`: share of the steps, at the end, over which the learning rate falls to zero."""
     weight_decay: float = Field(default=0.0, ge=0)
     """AdamW weight decay."""
     max_grad_norm: float = Field(default=1.0, gt=0)
-    """Gradients are clipped to this norm."""
+    """Maximum norm of the gradient; larger ones are scaled down."""
     neftune_noise_alpha: float | None = Field(default=None, gt=0)
-    """Strength of the noise on the input embeddings in training (NEFTune); none when not given."""
+    """Strength of noise on the input embeddings (NEFTune), such as 5 against overfitting. Not given: none."""
 
     @field_validator("epochs", "max_steps", mode="before")
     @classmethod
@@ -93,15 +95,16 @@ class LoopSettings(StageSettings):
     logging_steps: int = Field(default=5, ge=1)
     """Steps between two lines of progress."""
     eval_steps: int = Field(default=20, ge=1)
-    """Steps between two measurements of the validation loss."""
+    """Steps between two measurements of the validation loss. Raise it when they take much of the time."""
     early_stopping_patience: int | None = Field(default=None, ge=1)
-    """Stop after this many measurements without a lower validation loss; never when not given."""
+    """Stop after this many measurements without a lower validation loss. Not given: never."""
     save_steps: int = Field(default=20, ge=1)
-    """Steps between two checkpoints; the one with the lowest validation loss is saved besides."""
+    """Steps between two checkpoints; the one with the lowest validation loss is saved, too. Lower it where jobs are
+    killed often."""
     save_total_limit: int = Field(default=2, ge=1)
-    """Checkpoints kept on disk; the newest and the best always are."""
+    """Maximum number of checkpoints on disk, beside the best one."""
     max_minutes: float | None = Field(default=None, gt=0)
-    """Save and stop after this many minutes; the next run goes on from there."""
+    """Save and stop after this many minutes; the next run continues. Set it below the wall-time limit of a cluster."""
     allow_worse: bool = False
     """Publish a run whose validation loss never falls below its start, marked as such, instead of ending in an error.
     A loss that is not a number always ends the run."""
