@@ -107,11 +107,28 @@ class Rendering:
                     f"the chat template renders what stands before turn {place + 1} differently once it is answered"
                 )
         text, end, _ = rest.rpartition(str(self._tokenizer.eos_token))
-        if not end:
+        return text + end if end else rest + self._next_turn(place, rendered)
+
+    def _next_turn(self, place: int, rendered: str) -> str:
+        """The token that begins the turn behind `rendered`: it ends an answer in templates that write no other.
+
+        GLM 4 has such a template; its model writes the token that hands over to the user, or to a tool.
+        """
+        following = self.messages[place + 1] if place + 1 < len(self.messages) else {"role": "user", "content": "…"}
+        more = render(self._tokenizer, [*self.messages[: place + 1], following], self.tools)
+        tokens = "|".join(map(re.escape, special_tokens(self._tokenizer))) or "(?!)"
+        found = re.match(rf"\s*(?:{tokens})", more.removeprefix(rendered)) if more.startswith(rendered) else None
+        if not found:
             raise RenderingError(
                 f"the chat template does not end turn {place + 1} with the end token {self._tokenizer.eos_token}"
             )
-        return text + end
+        return found[0]
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """The special tokens, longest first."""
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return sorted(special, key=len, reverse=True)
 
 
 def render(

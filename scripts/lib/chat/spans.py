@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import encode_marked_chat, mark_control_tokens
 
-from lib.chat.rendering import THOUGHT_TAGS, Message, Rendering, RenderingError, Tools, forms
+from lib.chat.rendering import THOUGHT_TAGS, Message, Rendering, RenderingError, Tools, forms, special_tokens
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def encode_spans(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> li
 
 def control_tokens(tokenizer: PreTrainedTokenizerFast) -> list[str]:
     """The special tokens, which only the template may write; the tags of thoughts may stand in an answer, too."""
-    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    return [token for token in special if token not in THOUGHT_TAGS]
+    return [token for token in special_tokens(tokenizer) if token not in THOUGHT_TAGS]
 
 
 def find_control_token(tokens: Sequence[str], text: str) -> str | None:

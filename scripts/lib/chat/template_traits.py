@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from lib.chat.rendering import Message, RenderingError, Tools, render
+from lib.chat.rendering import Message, RenderingError, Tools, render, special_tokens
 
 _SYSTEM, _QUESTION, _ANSWER, _RESULT, _SECOND = "SYSTEM PROMPT", "FIRST QUESTION", "ANSWER", "RESULT", "SECOND QUESTION"
 _FUNCTION = {"name": "known_tool", "description": "", "parameters": {"type": "object"}}
@@ -28,12 +28,11 @@ class TemplateTraits:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, text: str | None = None) -> None:
         self._tokenizer = tokenizer
         self._text = text
-        self._special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self._special = special_tokens(tokenizer)
 
     def end_token(self) -> str | None:
-        """The special token that follows an answer."""
-        rest = self.behind_answer()
-        return max((token for token in self._special if rest.lstrip().startswith(token)), key=len, default=None)
+        """The special token that ends an answer: what follows it, or begins the next turn where nothing does."""
+        return self._first(self.behind_answer()) or self._first(self._between_turns())
 
     def behind_answer(self) -> str:
         """What follows the last answer."""
@@ -86,10 +85,18 @@ class TemplateTraits:
 
     def _turn_start(self) -> str | None:
         """The special token that begins a turn."""
-        talk = self._render([_user(_QUESTION), _assistant(_ANSWER), _user(_SECOND)])
-        between = talk.rpartition(_ANSWER)[2].partition(_SECOND)[0].lstrip().removeprefix(self.end_token() or "")
+        between = self._between_turns().lstrip().removeprefix(self._first(self.behind_answer()) or "")
         places = {between.find(token): token for token in self._special if token in between}
         return places[min(places)] if places else None
+
+    def _between_turns(self) -> str:
+        """What stands between an answer and the next question."""
+        talk = self._render([_user(_QUESTION), _assistant(_ANSWER), _user(_SECOND)])
+        return talk.rpartition(_ANSWER)[2].partition(_SECOND)[0]
+
+    def _first(self, text: str) -> str | None:
+        """The special token with which `text` begins."""
+        return next((token for token in self._special if text.lstrip().startswith(token)), None)
 
     def _render(self, messages: Sequence[Message], tools: Tools = ()) -> str:
         return render(self._tokenizer, messages, tools, template=self._text)

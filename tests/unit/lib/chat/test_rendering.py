@@ -167,6 +167,13 @@ def test_a_prompt_and_its_answer_are_the_whole_rendering(name: str) -> None:
         prompt = render(tokenizer, CONVERSATION[:place], (), to_answer=True)
         whole = render(tokenizer, CONVERSATION[: place + 1], ())
         assert "".join(found.parts_before(place)) == prompt
-        if name != "deepseek_r1":  # its prompt says what the rendering of an answer leaves out
+        if name not in ("deepseek_r1", "glm4"):  # they leave out the thought, and the end
             assert whole.startswith(prompt + found.answer(place))
             assert whole[len(prompt + found.answer(place)) :].strip() == ""
+
+
+def test_an_answer_that_the_next_turn_ends() -> None:
+    found = rendering(FAMILIES["glm4"], [CONVERSATION[0], call({"to": "x"}), *called()[2:]])
+    assert found.answer(1) == 'distance\n{"to": "x"}<|endoftext|>'  # with which the tool's turn begins
+    assert found.answer(3) == "\na1<|im_start|>"
+    assert found.keeps_history(3)

@@ -43,6 +43,12 @@ def test_the_end_token_is_the_templates(tokenizer: PreTrainedTokenizerFast) -> N
     assert tokenizer.apply_chat_template(MESSAGES, tokenize=False) == "指令：q\n输出：a<|endoftext|>\n"
 
 
+def test_the_end_token_may_be_what_begins_the_next_turn(tokenizer: PreTrainedTokenizerFast) -> None:
+    tokenizer.chat_template = FAMILIES["glm4"]
+    set_template(tokenizer, "base")
+    assert tokenizer.eos_token == "<|im_start|>"
+
+
 def test_a_text_begins_with_the_token_that_the_tokenizer_puts_first(tokenizer: PreTrainedTokenizerFast) -> None:
     begin = f"{tokenizer.bos_token} $A"
     tokenizer._tokenizer.post_processor = TemplateProcessing(
