@@ -1,7 +1,7 @@
-"""Conversations as a chat template renders them: each answer, and what is put before the model to get it.
+"""Conversations as a chat template renders them: each answer, and the prompt that asks for it.
 
-What stands before an answer is the template's rendering of the turns before it with a generation prompt, as inference
-has it; the answer is what the rendering has behind that once the answer is there, up to its end token.
+The prompt of an answer is the template's rendering of the turns before it with a generation prompt, as at inference; the
+answer is what the rendering adds to that once the answer is there, up to its end token.
 """
 
 import json
@@ -38,7 +38,7 @@ class Rendering:
         self._answers: dict[int, str] = {}
 
     def prompt(self, place: int) -> str:
-        """What stands before an answer at `place`, as inference has it."""
+        """What the model is given before it answers at `place`, as inference has it."""
         if place not in self._prompts:
             self._prompts[place] = render(self._tokenizer, self.messages[:place], self.tools, to_answer=True)
         return self._prompts[place]
@@ -104,7 +104,7 @@ class Rendering:
             rest = _behind_last_turn(prompt, rendered, self.messages[place - 1]["content"].strip())
             if not rest:
                 raise RenderingError(
-                    f"the chat template renders what stands before turn {place + 1} differently once it is answered"
+                    f"the chat template renders what comes before turn {place + 1} differently once it is answered"
                 )
         text, end, _ = rest.rpartition(str(self._tokenizer.eos_token))
         return text + end if end else rest + self._next_turn(place, rendered)
@@ -152,7 +152,7 @@ def render(
                 add_generation_prompt=to_answer,
             )
         )
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise RenderingError(f"the chat template cannot render this conversation: {error}") from None
 
 

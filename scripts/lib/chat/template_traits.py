@@ -90,7 +90,7 @@ class TemplateTraits:
         return places[min(places)] if places else None
 
     def _between_turns(self) -> str:
-        """What stands between an answer and the next question."""
+        """What is written between an answer and the next question."""
         talk = self._render([_user(_QUESTION), _assistant(_ANSWER), _user(_SECOND)])
         return talk.rpartition(_ANSWER)[2].partition(_SECOND)[0]
 
