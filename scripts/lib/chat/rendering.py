@@ -1,7 +1,7 @@
 """Conversations as a chat template renders them: each answer, and the prompt that asks for it.
 
-The prompt of an answer is the template's rendering of the turns before it with a generation prompt, as at inference; the
-answer is what the rendering adds to that once the answer is there, up to its end token.
+The prompt of an answer is the template's rendering of the turns before it with a generation prompt, as at inference.
+The answer is what the rendering adds to that once the answer is there, up to its end token.
 """
 
 import json
