@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+from lib.base_model.families import check_local
 from lib.chat.known_templates import is_file
 from lib.core.errors import UserError, about
 from lib.core.places import ROOT, as_written, local_path
@@ -63,6 +64,7 @@ try:
     # What each rule must watch when its address is a local one; a remote address is no file to wait for.
     with about("settings: base_model.uri"):
         BASE_MODEL_FILES = local_files(SETTINGS.base_model.uri, MODEL_FILES)
+        check_local(local_path(SETTINGS.base_model.uri))
     with about("settings: evaluation.control"):
         CONTROL_FILES = local_source_files(SETTINGS.evaluation.control) if SETTINGS.evaluation.control else []
     with about("settings: evaluation.prompts"):

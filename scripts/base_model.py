@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.base_model.families import check_before_fetching, check_model_type
 from lib.core.errors import UserError, about
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
@@ -48,6 +49,7 @@ def main() -> None:
     args = parser.parse_args()
     settings = from_json(BaseModelSettings, args.settings)
 
+    check_before_fetching(settings.uri)
     say(f"base_model: fetching {settings.uri}")
     with fetched(
         settings.uri, args.downloads, settings.sha256, report=lambda line: say(f"base_model: fetching: {line}")
@@ -63,7 +65,6 @@ def load(path: Path, dtype: str) -> BaseModel:
     # Seconds of imports: not before everything is fetched.
     import torch
 
-    from lib.base_model.families import check_model_type
     from lib.base_model.gguf import is_gguf, load_gguf
     from lib.base_model.meta_checkpoint import is_meta_checkpoint
     from lib.models.loading import quiet_libraries

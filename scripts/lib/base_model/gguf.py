@@ -19,8 +19,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from lib.base_model.families import check_architecture
 from lib.base_model.gguf_tokenizer import SAMPLES, read_tokenizer, says_how_text_is_cut
-from lib.core.errors import UserError
+from lib.core.errors import UserError, about
 
 MAGIC = b"GGUF"
 
@@ -49,6 +50,8 @@ def load_gguf(path: Path, dtype: torch.dtype) -> GgufModel:
     Raises UserError when the file is not GGUF, is cut off, or holds a kind of model that cannot be loaded.
     """
     fields = read_fields(path)
+    with about(str(path)):
+        check_architecture(fields.get("general.architecture"))
     where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name, "trust_remote_code": False}
     try:
         with redirect_stderr(io.StringIO()):  # transformers' GGUF reader has no other way to be rid of its progress bar

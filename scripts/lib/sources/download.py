@@ -19,6 +19,8 @@ TIMEOUT = 60.0  # seconds without a byte
 PIECE = 1 << 20
 REPORT_EVERY = 10.0  # seconds between two lines of progress
 
+HEADERS = {"User-Agent": "snakemake-pipeline", "Accept-Encoding": "identity"}
+
 Report = Callable[[str], None]
 
 
@@ -68,13 +70,24 @@ def download(
     return target
 
 
+def first_bytes(url: str, count: int) -> bytes | None:
+    """Up to `count` bytes from the beginning of what lies at `url`; None if they cannot be had at the first attempt."""
+    request = urllib.request.Request(url, headers=HEADERS | {"Range": f"bytes=0-{count - 1}"})
+    try:
+        with urllib.request.build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
+            found: bytes = response.read(count)
+            return found
+    except (UserError, OSError, http.client.HTTPException):
+        return None
+
+
 def _continue(url: str, partial: Path, *, resume_unseen: bool, report: Report | None) -> None:
     """One attempt: append what is missing to `partial`, or start over when the server's file is another one."""
     have = partial.stat().st_size if partial.is_file() else 0
     validator = _read_validator(partial, url)
     if have and not validator and not resume_unseen:
         have = 0
-    headers = {"User-Agent": "snakemake-pipeline", "Accept-Encoding": "identity"}
+    headers = dict(HEADERS)
     if have:
         headers["Range"] = f"bytes={have}-"
         if validator:
