@@ -28,10 +28,15 @@ rule report:
         **program("report"),
         settings=to_json(SETTINGS),
         name=RUN or "demo",
+        rules=[
+            rule.name
+            for rule in workflow.rules
+            if SETTINGS.corpus.decontaminate or rule.name not in ("held_out", "decontaminate")
+        ],
         sources=list(CORPUS_SOURCES),
     shell:
-        "python {params.program:q} --settings {params.settings:q} --name {params.name:q} --sources {params.sources:q}"
-        " --scores {input.scores:q} --parts {input.parts:q} --evaluations {input.evaluations:q}"
+        "python {params.program:q} --settings {params.settings:q} --name {params.name:q} --rules {params.rules:q}"
+        " --sources {params.sources:q} --scores {input.scores:q} --parts {input.parts:q} --evaluations {input.evaluations:q}"
         " --base-model {input.base_model:q} --corpus {input.corpus:q} --summary {input.summary:q}"
         " --tokenizer {input.tokenizer:q} --pretrain {input.pretrain:q} --sft-data {input.sft_data:q}"
         " --sft {input.sft:q} --benchmarks benchmarks --output {output.page:q} 2>&1 | tee -i {log:q}"

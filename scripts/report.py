@@ -6,7 +6,8 @@ Usage:
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
         --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
-        --sft results/sft_lora/manifest.json --benchmarks benchmarks --sources news poems --output results/report.html
+        --sft results/sft_lora/manifest.json --benchmarks benchmarks --rules clean pretrain --sources news \\
+        --output results/report.html
 
 A run may lack stages: what belongs to an option without a value is left out of the page. The trainer logs lie beside
 the manifests of the two adapters, report.json beside the tokenizer's, samples beside those of corpus and instructions.
@@ -46,6 +47,7 @@ def main() -> None:
         parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, nargs="?", help=f"manifest.json of {stage}")
     parser.add_argument("--summary", type=Path, nargs="?", help="summary.tsv of the corpus")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files")
+    parser.add_argument("--rules", nargs="*", default=[], help="rules of the run, whose benchmarks are shown")
     parser.add_argument("--sources", nargs="*", default=[], help="sources of text, whose benchmarks are shown")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     args = parser.parse_args()
@@ -56,7 +58,7 @@ def main() -> None:
     table = read_score_table(args.scores) if args.scores else None
     evaluations = in_order([read_json(path) for path in args.evaluations])
     benchmarks = read_benchmarks(
-        args.benchmarks, args.sources, settings.corpus.shards, [path.stem for path in args.evaluations]
+        args.benchmarks, args.rules, args.sources, settings.corpus.shards, [path.stem for path in args.evaluations]
     )
     size = write_page(
         args.output,

@@ -139,8 +139,8 @@ def write_report(files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, na
     arguments += [
         "--benchmarks",
         str(files / "benchmarks"),
-        "--sources",
-        "novel",
+        *("--rules", "clean", "pretrain"),
+        *("--sources", "novel"),
         "--output",
         str(files / "report.html"),
     ]
@@ -309,18 +309,19 @@ def test_benchmarks_may_be_missing(run_files: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_jobs_of_a_rule_are_taken_together(run_files: Path) -> None:
-    rows = read_benchmarks(run_files / "benchmarks", ["novel"], 2, []).set_index("rule")
+    rows = read_benchmarks(run_files / "benchmarks", ["clean", "pretrain"], ["novel"], 2, []).set_index("rule")
     assert list(rows.index) == ["pretrain", "clean"]
     assert rows.loc["clean", ["seconds", "jobs", "megabytes"]].tolist() == pytest.approx([1.9, 2, 80])
 
 
-def test_jobs_of_sources_shards_and_models_that_are_gone_do_not_count(run_files: Path) -> None:
-    before = read_benchmarks(run_files / "benchmarks", ["novel"], 2, ["base"])
-    for name in ("clean/old/0000", "fetch/old", "clean/novel/0002", "evaluate/other", "sweep_size/500"):
-        path = run_files / "benchmarks" / f"{name}.tsv"
+def test_jobs_of_sources_shards_models_and_rules_that_are_gone_do_not_count(run_files: Path) -> None:
+    benchmarks = run_files / "benchmarks"
+    ours = (["clean", "evaluate", "fetch", "pretrain"], ["novel"], 2, ["base"])
+    before = read_benchmarks(benchmarks, *ours)
+    for name in ("clean/old/0000", "fetch/old", "clean/novel/0002", "evaluate/other", "sweep_size/500", "held_out"):
+        path = benchmarks / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(BENCHMARK + "4110\t1:08:30\t900\n")
-    after = read_benchmarks(run_files / "benchmarks", ["novel"], 2, ["base"])
-    assert after.equals(before)
-    (run_files / "benchmarks" / "evaluate" / "base.tsv").write_text(BENCHMARK + "3\t0:00:03\t900\n")
-    assert "evaluate" in set(read_benchmarks(run_files / "benchmarks", ["novel"], 2, ["base"])["rule"])
+    assert read_benchmarks(benchmarks, *ours).equals(before)
+    (benchmarks / "evaluate" / "base.tsv").write_text(BENCHMARK + "3\t0:00:03\t900\n")
+    assert "evaluate" in set(read_benchmarks(benchmarks, *ours)["rule"])

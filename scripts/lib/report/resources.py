@@ -8,17 +8,19 @@ import pandas as pd
 from lib.report.tables import NOTHING, Bar, Cell, Column, Table, duration_text, number_text, text_column
 
 
-def read_benchmarks(directory: Path, sources: Collection[str], shards: int, models: Collection[str]) -> pd.DataFrame:
+def read_benchmarks(
+    directory: Path, rules: Collection[str], sources: Collection[str], shards: int, models: Collection[str]
+) -> pd.DataFrame:
     """Seconds, jobs and peak memory (MB) of each rule, from Snakemake's benchmark files; longest first.
 
-    Counts jobs of these sources, shards and models only: files of sources that are gone may still be there.
+    Counts jobs of these rules, sources, shards and models only: files of others may be there from earlier settings.
     """
     names = {*sources, *models}
     numbers = {f"{shard:04d}" for shard in range(shards)}
     jobs = []
     for path in sorted(directory.rglob("*.tsv")):
         rule, *wildcards = path.relative_to(directory).with_suffix("").parts
-        if set(wildcards[:1]) <= names and set(wildcards[1:]) <= numbers:
+        if rule in rules and set(wildcards[:1]) <= names and set(wildcards[1:]) <= numbers:
             jobs.append(pd.read_csv(path, sep="\t").assign(rule=rule))
     if not jobs:
         return pd.DataFrame({"rule": [], "seconds": [], "jobs": [], "megabytes": []})
