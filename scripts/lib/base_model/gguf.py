@@ -3,27 +3,34 @@
 transformers unpacks the weights, once the whole file has been checked; the tokenizer is read from the file's fields.
 """
 
+import copy
 import io
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from gguf import GGUFReader
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
     GgufConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from lib.base_model.families import check_architecture
 from lib.base_model.gguf_tokenizer import SAMPLES, read_tokenizer, says_how_text_is_cut
+from lib.base_model.meta_checkpoint import llama31_rope
 from lib.core.errors import UserError, about
 
 MAGIC = b"GGUF"
+ROPE_TABLE = "rope_freqs.weight"
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,10 @@ def is_gguf(path: Path) -> bool:
 def load_gguf(path: Path, dtype: torch.dtype) -> GgufModel:
     """The model in a GGUF file, unpacked to `dtype`, and its tokenizer.
 
-    Raises UserError when the file is not GGUF, is cut off, or holds a kind of model that cannot be loaded.
+    Positions are scaled as the configuration says once the model has been saved and loaded. Raises UserError when the
+    file is not GGUF, is cut off, or holds a kind of model that cannot be loaded.
     """
-    fields = read_fields(path)
+    fields, rope_table = read_fields(path)
     with about(str(path)):
         check_architecture(fields.get("general.architecture"))
     where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name, "trust_remote_code": False}
@@ -68,6 +76,8 @@ def load_gguf(path: Path, dtype: torch.dtype) -> GgufModel:
     model.hf_quantizer = None
     model.config.__dict__.pop("quantization_config", None)
     model.generation_config = GenerationConfig()
+    if rope_table is not None:
+        model.config.rope_parameters = rope_of_table(rope_table, model.config, str(path))
 
     of_tokenizer = {
         key.removeprefix("tokenizer."): value for key, value in fields.items() if key.startswith("tokenizer.")
@@ -84,8 +94,11 @@ def load_gguf(path: Path, dtype: torch.dtype) -> GgufModel:
     return GgufModel(model, tokenizer, str(license_name) if license_name else None, warnings)
 
 
-def read_fields(path: Path) -> dict[str, Any]:
-    """A GGUF file's metadata; UserError unless every tensor lies within the file."""
+def read_fields(path: Path) -> tuple[dict[str, Any], npt.NDArray[np.float64] | None]:
+    """A GGUF file's metadata, and its table of rotary frequencies if it has one.
+
+    Raises UserError unless every tensor lies within the file.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         magic = file.read(len(MAGIC))
@@ -95,6 +108,7 @@ def read_fields(path: Path) -> dict[str, Any]:
         reader = GGUFReader(path)
         end = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in reader.tensors), default=0)
         names = {tensor.name for tensor in reader.tensors}
+        tables = [tensor.data for tensor in reader.tensors if tensor.name == ROPE_TABLE]
         fields = {key: field.contents() for key, field in reader.fields.items()}
     except Exception as error:  # on a torn file the reader fails wherever it happens to be
         reason = " ".join(str(error).split())
@@ -103,10 +117,23 @@ def read_fields(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: the GGUF file is cut off: {size:,} bytes of at least {end:,}")
     if not names:
         raise UserError(f"{path}: the GGUF file holds no weights")
-    if "rope_freqs.weight" in names:
-        # Dropping these would leave a model that works, only worse: its positions are scaled by them.
+    return fields, np.array(tables[0], np.float64) if tables else None
+
+
+def rope_of_table(table: npt.NDArray[np.float64], config: PreTrainedConfig, where: str) -> dict[str, Any]:
+    """The `rope_parameters` that make transformers divide the frequencies of rotary positions by those of `table`.
+
+    The scaling is Llama 3.1's, whose factor is the table's largest value. Raises UserError, which `where` begins, when
+    another table comes out of it: without it the model would work, only worse.
+    """
+    parameters = llama31_rope(config.rope_parameters["rope_theta"], float(table.max()))
+    scaled = copy.deepcopy(config)
+    scaled.rope_parameters = parameters
+    frequencies, _ = ROPE_INIT_FUNCTIONS["llama3"](scaled, device=torch.device("cpu"))
+    plain = parameters["rope_theta"] ** -(np.arange(0, config.head_dim, 2) / config.head_dim)
+    if len(table) != len(plain) or not np.allclose(plain / frequencies.double().numpy(), table, rtol=1e-4):
         raise UserError(
-            f"{path}: this GGUF scales its rotary positions with a table (Llama 3.1 and later), which transformers "
-            "does not read; use the model's safetensors directory instead"
+            f"{where}: this GGUF scales its rotary positions with a table that is not Llama 3.1's, and transformers "
+            "reads none; use the model's safetensors directory instead"
         )
-    return fields
+    return parameters

@@ -63,6 +63,12 @@ def open_shards(directory: Path) -> list[Shard]:
     return shards
 
 
+def llama31_rope(theta: float, factor: float) -> dict[str, Any]:
+    """Llama 3.1's scaling of rotary positions, with slow ones `factor` times slower, in transformers' terms."""
+    rope = {"rope_type": "llama3", "rope_theta": theta, "factor": factor}
+    return rope | {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+
+
 def config_of(params: Mapping[str, Any], shards: Sequence[Shard], where: str) -> LlamaConfig:
     """The configuration that `params` (the content of params.json, which `where` names) and the weights describe."""
     _check_params(params, where)
@@ -78,8 +84,7 @@ def config_of(params: Mapping[str, Any], shards: Sequence[Shard], where: str) ->
         # Meta's files do not say by how much. Llama 3.2's text models, which tie the head to the embedding, were made
         # for a factor of 32, the others for 8.
         factor = float(params.get("rope_scaling_factor") or (32 if tied else 8))
-        rope = {"rope_type": "llama3", "rope_theta": theta, "factor": factor}
-        rope |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+        rope = llama31_rope(theta, factor)
     else:
         rope = {"rope_type": "default", "rope_theta": theta}
     return LlamaConfig(

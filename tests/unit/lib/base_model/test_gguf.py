@@ -31,7 +31,9 @@ TENSORS = {
 }
 
 
-def write_gguf(source: Path, target: Path, *, pre: str = "smollm", omit: str = "", extra: str = "") -> None:
+def write_gguf(
+    source: Path, target: Path, *, pre: str = "smollm", omit: str = "", rope_table: torch.Tensor | None = None
+) -> None:
     """The Llama in `source` as llama.cpp's converter writes it, in full precision."""
     model = AutoModelForCausalLM.from_pretrained(source)
     tokenizer = AutoTokenizer.from_pretrained(source)
@@ -52,8 +54,8 @@ def write_gguf(source: Path, target: Path, *, pre: str = "smollm", omit: str = "
     for name, weight in model.named_parameters():
         if (short := _gguf_name(name)) != omit:
             writer.add_tensor(short, _interleave(name, weight.detach().float(), model).contiguous().numpy())
-    if extra:
-        writer.add_tensor(extra, torch.ones(config.head_dim // 2).numpy())
+    if rope_table is not None:
+        writer.add_tensor("rope_freqs.weight", rope_table.numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -171,6 +173,27 @@ def test_tokens_are_those_of_the_rows(tmp_path: Path) -> None:
         assert getattr(found.model.config, key) == getattr(found.tokenizer, key) == getattr(tokenizer, key)
 
 
+@pytest.mark.parametrize("factor", [8.0, 32.0])
+def test_scaled_positions(factor: float, file: Path, tmp_path: Path) -> None:
+    """As Llama 3.1 and 3.2 have them: slow rotations are `factor` times slower, fast ones as fast as before."""
+    model = AutoModelForCausalLM.from_pretrained(file.parent / "source")
+    theta, width = 500_000.0, model.config.head_dim
+    wavelengths = 2 * torch.pi * theta ** (torch.arange(0, width, 2) / width)
+    smooth = (8192 / wavelengths - 1) / (4 - 1)
+    table = torch.where(wavelengths > 8192, factor, 1 / ((1 - smooth) / factor + smooth))
+    table = torch.where(wavelengths < 8192 / 4, 1.0, table)
+    assert table.min() == 1 < table.max() == factor
+    model.config.rope_parameters = {"rope_type": "default", "rope_theta": theta}
+    model.save_pretrained(tmp_path / "source")
+    AutoTokenizer.from_pretrained(file.parent / "source").save_pretrained(tmp_path / "source")
+    write_gguf(tmp_path / "source", tmp_path / "tiny.gguf", rope_table=table)
+    found = load_gguf(tmp_path / "tiny.gguf", torch.float32).model
+    assert found.config.rope_parameters["factor"] == factor
+    found.save_pretrained(tmp_path / "written")
+    written = AutoModelForCausalLM.from_pretrained(tmp_path / "written")
+    torch.testing.assert_close(written.model.rotary_emb.inv_freq, 2 * torch.pi / (wavelengths * table))
+
+
 def test_a_file_that_does_not_say_how_text_is_cut(file: Path, tmp_path: Path) -> None:
     write_gguf(file.parent / "source", tmp_path / "tiny.gguf", pre="default")
     found = load_gguf(tmp_path / "tiny.gguf", torch.float32)
@@ -195,8 +218,8 @@ def test_other_mistakes(file: Path, tmp_path: Path) -> None:
     write_gguf(file.parent / "source", other, omit="blk.1.ffn_up.weight")
     with pytest.raises(UserError, match=r"lack 1 tensors of the model, model\.layers\.1\.mlp\.up_proj\.weight"):
         load_gguf(other, torch.float32)
-    write_gguf(file.parent / "source", other, extra="rope_freqs.weight")
-    with pytest.raises(UserError, match="scales its rotary positions"):
+    write_gguf(file.parent / "source", other, rope_table=torch.arange(1.0, 9.0))
+    with pytest.raises(UserError, match=r"scales its rotary positions with a table that is not Llama 3\.1's"):
         load_gguf(other, torch.float32)
     writer = gguf.GGUFWriter(other, "no-such-architecture")
     writer.add_tensor("token_embd.weight", torch.ones(4, 4).numpy())

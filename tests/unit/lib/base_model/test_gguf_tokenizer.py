@@ -102,7 +102,7 @@ def finish(writer: gguf.GGUFWriter, path: Path, **flags: bool) -> Path:
 
 
 def read(path: Path, **changed: Any) -> PreTrainedTokenizerFast:
-    fields = {key.removeprefix("tokenizer."): value for key, value in read_fields(path).items()}
+    fields = {key.removeprefix("tokenizer."): value for key, value in read_fields(path)[0].items()}
     return read_tokenizer(fields | changed, 512, path.name)
 
 
