@@ -10,7 +10,6 @@ those of a tokenizer of the user's own.
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,7 +23,7 @@ from lib.core.outputs import new_directory, read_json, write_json
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import text_batches, texts
-from lib.models.tokenizer_config import published_config
+from lib.models.tokenizer_files import TOKENIZER_FILES, copy_tokenizer, published_config
 from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
 from lib.sources.addresses import fetched
@@ -38,8 +37,6 @@ from lib.tokenizer.run_counter import RunCounter
 from lib.tokenizer.token_rules import Limits
 from lib.tokenizer.token_table import TokenTraits
 from lib.tokenizer.user_words import add_words, read_terms
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 def main() -> None:
@@ -69,7 +66,7 @@ def main() -> None:
             inputs["words"] = local_path(settings.words)
         report = compare(base, extended, texts(args.corpus, "validation") if args.corpus else ())
         with new_directory(args.output.parent) as directory:
-            copy_files(source, directory)
+            copy_tokenizer(source, directory)
             if extended is not base and not settings.uri:
                 write(extended, lacking, directory)
             if settings.uri or cuts_otherwise(base, extended):
@@ -201,13 +198,6 @@ def summary(report: dict[str, Any]) -> str:
         f"{said}; held-out text has {ratios['extended']:.3f} characters per token "
         f"({ratios['base']:.3f} with the base vocabulary)"
     )
-
-
-def copy_files(source: Path, target: Path) -> None:
-    """Copy the files that make up a tokenizer, byte for byte."""
-    for name in TOKENIZER_FILES:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
 
 
 def write(tokenizer: Tokenizer, lacking: Completion, directory: Path) -> None:

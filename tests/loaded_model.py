@@ -8,6 +8,8 @@ its configuration names.
 """
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import chain
@@ -16,9 +18,10 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+OLDER = Path(__file__).resolve().parents[1] / ".venv-transformers-4"
 LONGEST = 512
 CONVERSATION = [{"role": "user", "content": "你好, 1234!"}]
 
@@ -50,6 +53,25 @@ def load(directory: Path, texts: Sequence[str]) -> tuple[dict[str, Any], torch.T
     row = list(chain.from_iterable(ids))[:LONGEST]
     with torch.no_grad():
         return found, model(input_ids=torch.tensor([row])).logits[0].float()
+
+
+def in_transformers_4(
+    directories: Sequence[Path], texts: Sequence[str], scores: Path
+) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
+    """The same with transformers 4, and the scores by directory; they pass through the file `scores`."""
+    assert (OLDER / "transformers").is_dir(), f"`make {OLDER.name}/.installed` installs transformers 4"
+    result = subprocess.run(
+        [sys.executable, __file__, str(scores), *map(str, directories)],
+        input=json.dumps(texts),
+        env=os.environ | {"PYTHONPATH": str(OLDER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    printed = json.loads(result.stdout)
+    assert printed["version"].startswith("4.57.")
+    return printed["found"], load_file(scores)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from lib.core.errors import UserError
 from lib.core.outputs import read_json, sha256_file, write_json
 from lib.models.loading import load_tokenizer
+from lib.models.tokenizer_files import TOKENIZER_FILES
 from lib.settings.tokenizer import VocabularySettings
 from tiny_model import make_tiny_model
 
@@ -67,7 +68,7 @@ def test_two_runs_are_identical(inputs: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_no_new_tokens_passes_the_base_through(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = execute(inputs, monkeypatch, '{"new_tokens": 0}')
-    for name in program.TOKENIZER_FILES:
+    for name in TOKENIZER_FILES:
         if (inputs / "base_model" / name).exists():
             assert sha256_file(output.parent / name) == sha256_file(inputs / "base_model" / name)
 

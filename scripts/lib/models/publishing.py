@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 
 from lib.core.errors import UserError
 from lib.core.outputs import read_json, write_json
-from lib.models.tokenizer_config import published_config
+from lib.models.tokenizer_files import published_config
 
 SAMPLE_TEXTS = (
     "The ship came home in 1522; it's 37 °C, isn't it?",

@@ -1,6 +1,6 @@
 """What is trained in a model: a LoRA adapter and embedding rows, or every weight; and the finished model of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -8,12 +8,15 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import PreTrainedModel
 
 from lib.core.errors import UserError
+from lib.core.outputs import read_json, write_json
 from lib.models.loading import load_model
 from lib.settings.training import AdapterSettings, TrainingSettings
 from lib.training.lora_layers import speed_up_lora
 from lib.training.new_row_layers import speed_up_new_rows
 
 ADAPTER_CONFIG = "adapter_config.json"
+# What every version of PEFT knows, and tells whoever opens the file what the adapter is.
+DESCRIPTION = {"base_model_name_or_path", "peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "target_modules"}
 
 
 def make_trainable(
@@ -69,6 +72,24 @@ def _sped_up(model: PeftModel) -> PeftModel:
     speed_up_new_rows(model)
     speed_up_lora(model)
     return model
+
+
+def save_adapter(
+    model: PeftModel, directory: Path, *, embeddings: bool, state_dict: Mapping[str, torch.Tensor] | None = None
+) -> None:
+    """Write the adapter of `model` as PEFT does, and with `embeddings` the whole embedding and head.
+
+    Options that are not used stay out of its configuration: older versions of PEFT do not know all of them.
+    """
+    model.save_pretrained(directory, state_dict=state_dict, save_embedding_layers=embeddings)
+    (directory / "README.md").unlink(missing_ok=True)  # PEFT's empty template
+    config, unused = read_json(directory / ADAPTER_CONFIG), LoraConfig().to_dict()
+    del config["peft_version"]
+    # What PEFT holds as sets comes out in another order in every process.
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()
+    used = {key: value for key, value in config.items() if key in DESCRIPTION or value != unused.get(key)}
+    write_json(directory / ADAPTER_CONFIG, used)
 
 
 def trained_model(base_model: Path, trained: Path) -> PreTrainedModel:

@@ -26,6 +26,7 @@ from lib.distributed.processes import is_first, join, leave, number_of_processes
 from lib.distributed.sharding import gather_in_forward, load_sharded, whole_embeddings
 from lib.models.compute import Precision, pick_device, pick_precision
 from lib.models.loading import fewer_bits, load_model, quiet_libraries
+from lib.models.tokenizer_files import copy_tokenizer
 from lib.settings.training import TrainingSettings
 from lib.tokens.order import group_by_length, number_of_steps, planned_order
 from lib.training.adapters import make_trainable
@@ -305,6 +306,9 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
         for pattern in TRAINED_FILES:
             for path in best.glob(pattern):
                 shutil.copyfile(path, directory / path.name)
+        # The one that the data was encoded with: the model's own, or that of the examples with their chat template.
+        tokenizer = run.data.parent / "tokenizer"
+        copy_tokenizer(tokenizer if tokenizer.is_dir() else run.model.parent, directory)
         history[columns].dropna(how="all", subset=columns[1:]).to_csv(
             directory / "trainer_log.tsv", sep="\t", index=False
         )

@@ -22,6 +22,7 @@ from lib.distributed.sharding import is_sharded, unsharded_state
 from lib.models.publishing import publish_model
 from lib.tokens.rows import IGNORED_LABEL
 from lib.training import checkpoints
+from lib.training.adapters import save_adapter
 from lib.training.batches import RowSizes, collate
 from lib.training.callbacks import best_and_start
 
@@ -141,14 +142,8 @@ class StageTrainer(Trainer):
         directory = Path(output_dir or self.args.output_dir)
         if not isinstance(self.model, PeftModel):
             publish_model(self.model, directory, state_dict)
-            return
-        self.model.save_pretrained(directory, state_dict=state, save_embedding_layers=self.save_embeddings)
-        (directory / "README.md").unlink(missing_ok=True)  # PEFT's empty template
-        # What PEFT holds as sets comes out in another order in every process.
-        config = read_json(directory / "adapter_config.json")
-        if isinstance(config["target_modules"], list):
-            config["target_modules"].sort()
-        write_json(directory / "adapter_config.json", config)
+        else:
+            save_adapter(self.model, directory, embeddings=self.save_embeddings, state_dict=state)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         if isinstance(self.model, PeftModel):

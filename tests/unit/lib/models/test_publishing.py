@@ -1,16 +1,12 @@
 """Published models in transformers 4.57 and 5: the same ids and scores. What would be read otherwise is refused."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto import CONFIG_MAPPING
@@ -23,7 +19,6 @@ from tiny_families import FAMILIES, cut_like_qwen2
 from tiny_model import TEXT, join_neighbours, make_tiny_model
 from tokenizer_kinds import KINDS, resize, write_kind
 
-OLDER = Path(__file__).resolve().parents[4] / ".venv-transformers-4"
 TEXTS = [*SAMPLE_TEXTS, *TEXT, "<|im_start|>user\n你好<|im_end|>\n"]
 LLAMA3 = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 YARN = {"factor": 4.0, "original_max_position_embeddings": 64}
@@ -102,25 +97,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {path.name: path for path in sorted(target.iterdir())}
 
 
-def in_transformers_4(directories: list[Path], scores: Path) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
-    """What loaded_model.py finds in `directories` with transformers 4."""
-    assert (OLDER / "transformers").is_dir(), f"`make {OLDER.name}/.installed` installs transformers 4"
-    result = subprocess.run(
-        [sys.executable, loaded_model.__file__, str(scores), *map(str, directories)],
-        input=json.dumps(TEXTS),
-        env=os.environ | {"PYTHONPATH": str(OLDER)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    printed = json.loads(result.stdout)
-    assert printed["version"].startswith("4.57.")
-    return printed["found"], load_file(scores)
-
-
 def test_the_same_in_transformers_4(published: dict[str, Path], tmp_path: Path) -> None:
-    older, older_scores = in_transformers_4(list(published.values()), tmp_path / "scores.safetensors")
+    older, older_scores = loaded_model.in_transformers_4(
+        list(published.values()), TEXTS, tmp_path / "scores.safetensors"
+    )
     for (name, directory), found in zip(published.items(), older, strict=True):
         newer, scores = loaded_model.load(directory, TEXTS)
         assert found == newer, name

@@ -10,11 +10,15 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
+import loaded_model
 from lib.core.errors import UserError
-from lib.extended_model.rows import add_rows
+from lib.core.outputs import read_json
+from lib.extended_model.rows import add_rows, is_tied
 from lib.models.loading import check_sizes, fewer_bits, load_model, load_tokenizer
+from lib.models.publishing import publish_model, publish_tokenizer
+from lib.models.tokenizer_files import copy_tokenizer
 from lib.settings.training import TrainingSettings
-from lib.training.adapters import make_trainable, trained_model
+from lib.training.adapters import make_trainable, save_adapter, trained_model
 from tiny_model import make_tiny_model
 
 IDS = torch.tensor([[1, 5, 9, 2, 7]])
@@ -23,14 +27,18 @@ Extended = tuple[Path, list[int]]
 
 @pytest.fixture(params=[True, False], ids=["tied", "untied"])
 def extended(request: pytest.FixtureRequest, tmp_path: Path) -> Extended:
+    return make_extended(tmp_path, tied=request.param)
+
+
+def make_extended(directory: Path, *, tied: bool) -> Extended:
     """A tiny model with two new rows, and their ids."""
-    make_tiny_model(tmp_path / "base", tied=request.param)
-    model = load_model(tmp_path / "base")
+    make_tiny_model(directory / "base", tied=tied)
+    model = load_model(directory / "base")
     new = [model.config.vocab_size, model.config.vocab_size + 1]
     add_rows(model, {new[0]: [1, 2], new[1]: [3, 4]}, "mean", torch.Generator())
-    model.save_pretrained(tmp_path / "extended")
-    load_tokenizer(tmp_path / "base").save_pretrained(tmp_path / "extended")
-    return tmp_path / "extended", new
+    model.save_pretrained(directory / "extended")
+    load_tokenizer(directory / "base").save_pretrained(directory / "extended")
+    return directory / "extended", new
 
 
 def trainable(extended: Extended, adapter: Path | None = None, **changes: Any) -> Any:
@@ -147,6 +155,43 @@ print(model(torch.tensor({ids(extended).tolist()})).logits.sum().item())
     assert result.returncode == 0, result.stderr
     with torch.no_grad():
         assert float(result.stdout) == pytest.approx(model(ids(extended)).logits.sum().item(), abs=1e-2)
+
+
+def test_an_adapter_loads_in_older_versions(tmp_path: Path) -> None:
+    texts = ["The river rises in spring.", "话说天下"]
+    adapters = []
+    for tied in (True, False):
+        base, new = make_extended(tmp_path / str(tied), tied=tied)
+        publish_model(load_model(base), base)
+        publish_tokenizer(load_tokenizer(base), base)
+        adapters.append(tmp_path / f"adapter-{tied}")
+        save_adapter(changed(trainable((base, new))), adapters[-1], embeddings=False)
+        copy_tokenizer(base, adapters[-1])
+        assert not (adapters[-1] / "README.md").exists()
+    found, scores = loaded_model.in_transformers_4(adapters, texts, tmp_path / "scores.safetensors")
+    for adapter, older in zip(adapters, found, strict=True):
+        newer, expected = loaded_model.load(adapter, texts)
+        assert older == newer
+        assert (scores[str(adapter)] - expected).abs().max() < 1e-4
+
+
+def test_an_adapter_names_what_it_uses(extended: Extended, tmp_path: Path) -> None:
+    save_adapter(trainable(extended, target_modules=["v_proj", "q_proj"]), tmp_path / "plain", embeddings=False)
+    tables = ["embed_tokens"] if is_tied(load_model(extended[0])) else ["embed_tokens", "lm_head"]
+    assert read_json(tmp_path / "plain" / "adapter_config.json") == {
+        "base_model_name_or_path": str(extended[0]),
+        "inference_mode": True,
+        "lora_alpha": 32.0,
+        "lora_dropout": 0.0,
+        "peft_type": "LORA",
+        "r": 4,
+        "target_modules": ["q_proj", "v_proj"],
+        "task_type": "CAUSAL_LM",
+        "trainable_token_indices": dict.fromkeys(tables, extended[1]),
+    }
+    save_adapter(trainable(extended, dora=True, rslora=True), tmp_path / "other", embeddings=False)
+    config = read_json(tmp_path / "other" / "adapter_config.json")
+    assert (config["use_dora"], config["use_rslora"]) == (True, True)
 
 
 def test_an_adapter_that_goes_on_starts_where_it_was(extended: Extended, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
-"""tokenizer_config.json as it is published: what tokenizer.json says is all, in transformers 4 and 5."""
+"""The files of a tokenizer as they are published: tokenizer.json says all, in transformers 4 and 5."""
 
 import json
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 TOKENIZER_CLASS = "PreTrainedTokenizerFast"
 """The class that reads tokenizer.json as it is. transformers 5 calls it TokenizersBackend and knows both names."""
 # Settings of other classes, which build their tokenizer from the vocabulary, and traces of how it was loaded.
@@ -30,6 +33,13 @@ DROPPED_SETTINGS = {
     "tokenizer_file",
     "use_default_system_prompt",
 }
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy the files that make up a tokenizer, byte for byte, from one directory into another."""
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
 
 
 def published_config(settings: Mapping[str, Any], backend: Tokenizer) -> dict[str, Any]:
