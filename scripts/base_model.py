@@ -96,6 +96,7 @@ def load_directory(directory: Path) -> BaseModel:
     from transformers import AutoConfig, GenerationConfig
 
     from lib.base_model.model_directory import check_directory, read_license, weight_files
+    from lib.base_model.tokenizer_model import check_against_sentencepiece
     from lib.base_model.weight_files import expected, read_weights
     from lib.models.loading import load_tokenizer
 
@@ -112,6 +113,8 @@ def load_directory(directory: Path) -> BaseModel:
         raise UserError(f"{directory}: transformers cannot load the tokenizer: {_one_line(error)}") from None
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(f"{directory}: the tokenizer has no tokenizer.json; only such tokenizers can be used")
+    if not (directory / "tokenizer.json").is_file() and (directory / "tokenizer.model").is_file():
+        check_against_sentencepiece(tokenizer, directory / "tokenizer.model")
     tensors = expected(read_weights(weight_files(directory)), shapes(model), str(directory))
     license_name = read_license(directory / "README.md")
     return BaseModel(model, tensors, tokenizer, license_name, _files(directory))
@@ -121,13 +124,14 @@ def load_meta_checkpoint(directory: Path) -> BaseModel:
     """A model as Meta publishes it; UserError, with the file's name, for anything that is not right."""
     from lib.base_model.meta_checkpoint import config_of, converted, open_shards
     from lib.base_model.model_directory import read_license, read_object
-    from lib.base_model.tokenizer_model import read_tokenizer_model
+    from lib.base_model.tokenizer_model import check_against_sentencepiece, read_tokenizer_model
     from lib.base_model.weight_files import expected
 
     params = read_object(directory / "params.json")
     shards = open_shards(directory)
     config = config_of(params, shards, str(directory / "params.json"))
     tokenizer = read_tokenizer_model(directory / "tokenizer.model", config.max_position_embeddings)
+    check_against_sentencepiece(tokenizer, directory / "tokenizer.model")
     config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
     model = skeleton(config)
     tensors = expected(converted(shards, config, shapes(model), str(directory)), shapes(model), str(directory))

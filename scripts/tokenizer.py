@@ -12,6 +12,7 @@ those of a tokenizer of the user's own.
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ from lib.tokenizer.run_counter import RunCounter
 from lib.tokenizer.token_rules import Limits
 from lib.tokenizer.token_table import TokenTraits
 from lib.tokenizer.user_words import add_words, read_terms
+
+DOCUMENTS_COMPARED = 200
+"""Number of held-out documents that transformers is to read as tokenizer.json says, where text is cut otherwise."""
 
 
 def main() -> None:
@@ -67,10 +71,11 @@ def main() -> None:
         report = compare(base, extended, texts(args.corpus, "validation") if args.corpus else ())
         with new_directory(args.output.parent) as directory:
             copy_tokenizer(source, directory)
-            if extended is not base and not settings.uri:
+            if extended is not base:
                 write(extended, lacking, directory)
             if settings.uri or cuts_otherwise(base, extended):
-                check_with_model(directory, base_directory)
+                held_out = texts(args.corpus, "validation") if args.corpus else iter(())
+                check_with_model(directory, base_directory, held_out)
             write_json(directory / "report.json", report)
             table(report).write_csv(directory / "report.tsv", separator="\t")
             write_manifest(
@@ -168,12 +173,12 @@ def cuts_otherwise(base: Tokenizer, extended: Tokenizer) -> bool:
     return bool(first != second)
 
 
-def check_with_model(directory: Path, base_directory: Path) -> None:
+def check_with_model(directory: Path, base_directory: Path, held_out: Iterable[tuple[str, str]]) -> None:
     """Raise UserError unless transformers reads the tokenizer in `directory` as it is, beside the base model."""
     # Seconds of imports, which a base's own pre-tokenizer does not need: it was checked when the base was published.
     from lib.models.publishing import check_tokenizer
 
-    check_tokenizer(directory, base_directory)
+    check_tokenizer(directory, base_directory, (text for _, text in islice(held_out, DOCUMENTS_COMPARED)))
 
 
 def counts_of(base: Tokenizer, extended: Tokenizer, report: dict[str, Any]) -> dict[str, Any]:

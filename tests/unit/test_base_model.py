@@ -245,17 +245,22 @@ def test_original_checkpoint_of_meta(ranks: int, tmp_path: Path, monkeypatch: py
     assert {"params.json", "tokenizer.model", "consolidated.00.pth"} <= set(manifest["inputs"])
 
 
+@pytest.mark.parametrize(
+    "settings", [None, {"tokenizer_class": "LlamaTokenizer"}, {"tokenizer_class": "LlamaTokenizer", "legacy": False}]
+)
 def test_directory_with_a_sentencepiece_model_alone(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any] | None, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (source / name).unlink()
+    if settings:
+        (source / "tokenizer_config.json").write_text(json.dumps(settings))
     write_sentencepiece(source / "tokenizer.model", vocabulary=400)
     directory, _ = convert(source, tmp_path, monkeypatch)
     reference = SentencePieceProcessor(str(source / "tokenizer.model"))
     tokenizer = AutoTokenizer.from_pretrained(directory)
     assert (directory / "tokenizer.json").is_file()
-    for text in TEXT:
+    for text in (*TEXT, *SAMPLE_TEXTS):
         assert tokenizer.encode(text, add_special_tokens=False) == reference.encode(text)
 
 

@@ -8,12 +8,14 @@ import polars as pl
 import pytest
 import tokenizer as program
 from tokenizers import Tokenizer
+from transformers import AutoConfig
 
 from lib.core.errors import UserError
 from lib.core.outputs import read_json, sha256_file, write_json
 from lib.models.loading import load_tokenizer
 from lib.models.tokenizer_files import TOKENIZER_FILES
 from lib.settings.tokenizer import VocabularySettings
+from tiny_families import cut_like_qwen2
 from tiny_model import make_tiny_model
 
 TEXT = "却说刘备、关羽、张飞三人在桃园结义，誓同生死，共图大事。" * 20
@@ -115,6 +117,21 @@ def test_words_of_the_user(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert {"桃园结义", "GPT-4"} <= {tokenizer.decode([number]) for number in ids}
         assert tokenizer.decode(ids) == text
         assert set(read_json(output)["inputs"]) == {"base_model", "corpus", "words"}
+
+
+def test_words_that_the_base_models_class_would_not_read(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers builds Qwen 2's tokenizer for every model of that type, without the way that terms are cut out."""
+    base = inputs / "base_model"
+    AutoConfig.for_model("qwen2").save_pretrained(base)
+    cut_like_qwen2(base)
+    held_out = pl.DataFrame({"id": ["novel:0"], "text": ["老船夫把小船系在柳树下，数了数今天的铜钱。"]})
+    held_out.write_parquet(inputs / "corpus" / "validation" / "novel" / "0000.parquet")
+    (inputs / "words.txt").write_text("在柳\n", encoding="utf-8")  # the base joins characters across its edges
+    settings = {"new_tokens": 0, "words": str(inputs / "words.txt")}
+    with pytest.raises(UserError, match=r"makes a Qwen2Tokenizer of this tokenizer.*tokenizer\.words"):
+        execute(inputs, monkeypatch, json.dumps(settings))
+    assert not (inputs / "tokenizer").exists()
+    assert execute(inputs, monkeypatch, '{"new_tokens": 20}').is_file()
 
 
 @pytest.mark.parametrize("goal", ['"new_tokens": 20', '"new_tokens": 200, "characters_per_token": 0.9'])

@@ -5,12 +5,14 @@ import binascii
 from pathlib import Path
 from typing import Any
 
-from sentencepiece import sentencepiece_model_pb2
+import transformers
+from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
 from tokenizers import AddedToken, Tokenizer, processors
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import SpmConverter, TikTokenConverter
 
 from lib.core.errors import UserError
+from lib.models.publishing import SAMPLE_TEXTS
 
 CONTROL = 3  # SentencePiece's type of a piece that text never yields
 BPE = 2  # SentencePiece's type of a model
@@ -53,6 +55,21 @@ def read_tokenizer_model(path: Path, length: int) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         model_max_length=length,
     )
+
+
+def check_against_sentencepiece(tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
+    """Raise UserError unless `tokenizer` reads text as the SentencePiece model in `path`, which it was made from."""
+    reference = SentencePieceProcessor()
+    try:
+        reference.Load(str(path))
+    except (OSError, RuntimeError):
+        return  # tiktoken's ranks
+    for text in SAMPLE_TEXTS:
+        if tokenizer.encode(text, add_special_tokens=False) != reference.encode(text):
+            raise UserError(
+                f"{path}: as a tokenizer of transformers {transformers.__version__}, it reads {text!r} otherwise than "
+                "with SentencePiece; get the tokenizer.json of this model, or take another"
+            )
 
 
 def put_around(backend: Tokenizer, begin: str | None, end: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """Loading models and tokenizers: local files in safetensors only, no code from the model's folder."""
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -19,7 +20,6 @@ from transformers import (
 )
 
 from lib.core.errors import UserError
-from lib.core.outputs import read_json
 from lib.models.compute import Precision
 
 Quantization = Literal["none", "8bit", "4bit"]
@@ -36,17 +36,19 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
     """The tokenizer in `directory`: what its tokenizer.json says, whatever class the configuration names.
 
     transformers' classes for single models take the vocabulary out of tokenizer.json and cut text in a way of their
-    own. Names of special tokens and the chat template come from the other files. Without a tokenizer.json, transformers
-    builds one from what is there.
+    own. Names of special tokens and the chat template come from the other files. A tokenizer.model is converted where
+    there is no tokenizer.json. Without both, the tokenizer is what transformers builds for the model.
     """
-    file = directory / "tokenizer.json"
+    file, config = directory / "tokenizer.json", directory / "tokenizer_config.json"
     if not file.is_file():
+        if (directory / "tokenizer.model").is_file():
+            # With `legacy: false`, a text that begins with a space would lose it.
+            return PreTrainedTokenizerFast.from_pretrained(directory, legacy=True)
         return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
     settings: dict[str, Any] = {}
-    config = directory / "tokenizer_config.json"
-    if config.is_file() and "added_tokens_decoder" in read_json(config):
+    if config.is_file() and "added_tokens_decoder" in json.loads(config.read_text("utf-8")):
         # It would be taken in the place of the added tokens that tokenizer.json describes.
-        added = read_json(file).get("added_tokens", [])
+        added = json.loads(file.read_text("utf-8")).get("added_tokens", [])
         settings["added_tokens_decoder"] = {token.pop("id"): AddedToken(**token) for token in added}
     tokenizer = PreTrainedTokenizerFast.from_pretrained(directory, **settings)
     # A length to cut or fill texts to belongs to a single call. Some published tokenizers hold one.

@@ -5,8 +5,10 @@ transformers 5 writes what transformers 4 refuses or ignores: `rope_parameters` 
 the older names, so those are written, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, zip_longest
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
@@ -65,28 +67,29 @@ def publish_tokenizer(tokenizer: PreTrainedTokenizerFast, directory: Path) -> No
     check_tokenizer(directory)
 
 
-def check_tokenizer(directory: Path, model: Path | None = None) -> None:
+def check_tokenizer(directory: Path, model: Path | None = None, texts: Iterable[str] = ()) -> None:
     """Raise UserError unless AutoTokenizer reads text in `directory` as the tokenizer.json there says.
 
-    With `model`, a directory with a config.json, it is read as the tokenizer of that model.
+    Compared are sample texts, texts of the newest tokens, and `texts`. With `model`, a directory with a config.json, it
+    is read as the tokenizer of that model.
     """
     truth = Tokenizer.from_file(str(directory / "tokenizer.json"))
     config = AutoConfig.from_pretrained(model, trust_remote_code=False) if model else None
     loaded = AutoTokenizer.from_pretrained(directory, config=config, trust_remote_code=False)
     if len(loaded) != truth.get_vocab_size():
         raise UserError(
-            f"{directory}: AutoTokenizer of transformers {transformers.__version__} finds {len(loaded)} tokens where "
+            f"AutoTokenizer of transformers {transformers.__version__} finds {len(loaded)} tokens where "
             f"tokenizer.json has {truth.get_vocab_size()}; let tokenizer_config.json name tokens of tokenizer.json only"
         )
-    for text in (*SAMPLE_TEXTS, *_newest_tokens(truth)):
+    for text in chain(SAMPLE_TEXTS, _newest_tokens(truth), texts):
         for special in (False, True):
             wanted = truth.encode(text, add_special_tokens=special).ids
             found = loaded.encode(text, add_special_tokens=special)
             if found != wanted:
                 raise UserError(
-                    f"{directory}: AutoTokenizer of transformers {transformers.__version__} makes a "
-                    f"{type(loaded).__name__} of this tokenizer, which reads {text!r} as {_shown(found)} where "
-                    f"tokenizer.json says {_shown(wanted)}; leave the base's pre-tokenizer as it is (tokenizer.words, "
+                    f"AutoTokenizer of transformers {transformers.__version__} makes a {type(loaded).__name__} of this "
+                    f"tokenizer, which reads {_start(text)!r} otherwise than tokenizer.json says "
+                    f"({_first(found, wanted)}); leave the base's pre-tokenizer as it is (tokenizer.words, "
                     "tokenizer.leading_marks), or take another base model"
                 )
 
@@ -103,12 +106,21 @@ def _older_rope(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _newest_tokens(tokenizer: Tokenizer) -> Iterator[str]:
-    """Texts of the last tokens of the vocabulary, and all of them in one."""
+    """Texts of the last tokens of the vocabulary, and all of them in one, in order and shuffled."""
     size = tokenizer.get_vocab_size()
     texts = [tokenizer.decode([number], skip_special_tokens=False) for number in range(size)[-NEWEST_TOKENS:]]
     yield from texts
     yield "".join(texts)
+    Random(0).shuffle(texts)
+    yield "".join(texts)
 
 
-def _shown(ids: list[int]) -> str:
-    return f"{len(ids)} tokens ({', '.join(map(str, ids[:8]))}{', …' if len(ids) > 8 else ''})"
+def _start(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _first(found: list[int], wanted: list[int]) -> str:
+    """Where two lists of ids differ first."""
+    pairs = enumerate(zip_longest(found, wanted))
+    place, (first, second) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+    return f"token {place}: {first} for {second}"

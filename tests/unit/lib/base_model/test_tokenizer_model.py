@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
+from tokenizers import normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from lib.base_model.tokenizer_model import read_tokenizer_model
+from lib.base_model.tokenizer_model import check_against_sentencepiece, read_tokenizer_model
 from lib.core.errors import UserError
 from tiny_model import TEXT, make_tiny_tokenizer, write_sentencepiece
 
@@ -70,6 +71,14 @@ def test_sentencepiece(sentencepiece_model: Path, tmp_path: Path) -> None:
         assert tokenizer.encode(text) == [1, *reference.encode(text)]
         assert tokenizer.decode(tokenizer.encode(text), skip_special_tokens=True) == text
     assert tokenizer.encode("</s>", add_special_tokens=False) == [2]
+
+
+def test_a_conversion_that_reads_otherwise(sentencepiece_model: Path) -> None:
+    tokenizer = read_tokenizer_model(sentencepiece_model, 4096)
+    check_against_sentencepiece(tokenizer, sentencepiece_model)
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(" ", "▁")  # without the space before
+    with pytest.raises(UserError, match=r"it reads '.*' otherwise than with SentencePiece"):
+        check_against_sentencepiece(tokenizer, sentencepiece_model)
 
 
 @given(st.text(ALPHABET, max_size=40) | st.text(max_size=20))
