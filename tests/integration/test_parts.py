@@ -38,7 +38,7 @@ def first_stage(untouched: Workspace, tmp_path_factory: pytest.TempPathFactory) 
         (own / name).write_bytes((base / name).read_bytes())
 
     workspace.configure(
-        corpus={"clean": False, "near_duplicates": False},
+        corpus={"clean": False, "near_duplicates": False, "shards": 1},
         tokenizer={"uri": "data/tokenizer"},
         pretrain=FEW_STEPS,
         sft={"enabled": False},
@@ -87,7 +87,7 @@ def test_stage_2_goes_on_from_a_stage_1_model_of_ones_own(first_stage: Workspace
     for path in (first_stage.root / "results" / "pretrain_model").iterdir():
         if path.name != "manifest.json":
             (given / path.name).write_bytes(path.read_bytes())
-    fresh.configure(pretrain={"uri": "data/stage_1"}, sft=FEW_STEPS)
+    fresh.configure(corpus={"shards": 1}, pretrain={"uri": "data/stage_1"}, sft=FEW_STEPS)
     fresh.make()
     # The corpus is still read, for the text that it holds out.
     assert list(scored(fresh).index) == ["base", "pretrained", "finetuned"]
