@@ -8,7 +8,7 @@ out  results/base_model/, results/pretrain_model/ from pretrain.uri
 rule base_model:
     """Download or copy the base model and save it as a Hugging Face directory."""
     input:
-        local=BASE_MODEL_FILES,
+        local=INPUTS.files["base_model.uri"],
     output:
         manifest="results/base_model/manifest.json",
     conda:
@@ -28,7 +28,7 @@ if SETTINGS.pretrain.uri:
 
     use rule base_model as own_stage_1 with:
         input:
-            local=STAGE_1_FILES,
+            local=INPUTS.files["pretrain.uri"],
         output:
             manifest="results/pretrain_model/manifest.json",
         params:

@@ -29,7 +29,7 @@ from lib.sources.listing import WATCHED_FILES, listing_fingerprint
 NOT_READ = {"license": "", "weight": 1, "max_characters": None, "replay": 0, "settings": {}}
 
 # A source of more files than this is watched by a fingerprint of their list, which is quicker.
-WATCHED = {name: files for name, files in CORPUS_FILES.items() if len(files) <= WATCHED_FILES}
+WATCHED = {name: files for name, files in INPUTS.corpus_files.items() if len(files) <= WATCHED_FILES}
 
 # Instructions that training text is checked against, if it is checked.
 HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontaminate_instructions else []
@@ -69,7 +69,7 @@ rule fetch:
         settings=to_json(SETTINGS.corpus, ReadingSettings),
         source=lambda wildcards: json.dumps(asdict(replace(CORPUS_SOURCES[wildcards.source], **NOT_READ))),
         listing=lambda wildcards: (
-            "" if wildcards.source in WATCHED else listing_fingerprint(CORPUS_FILES[wildcards.source])
+            "" if wildcards.source in WATCHED else listing_fingerprint(INPUTS.corpus_files[wildcards.source])
         ),
         shards=len(SHARDS),
     shell:
@@ -213,8 +213,8 @@ rule held_out:
     """Index the n-grams of what must not be trained on: validation text, instructions, benchmarks."""
     input:
         expand("results/corpus/validation/{source}/{shard}.parquet", source=CORPUS_SOURCES, shard=SHARDS),
-        INSTRUCTION_FILES if HELD_OUT_SETS else [],
-        BENCHMARK_FILES,
+        INPUTS.instruction_files if HELD_OUT_SETS else [],
+        INPUTS.files["corpus.benchmarks"],
     output:
         "results/corpus/held_out/hashes.npy",
         "results/corpus/held_out/owners.npy",

@@ -20,7 +20,7 @@ rule evaluate:
         tokenizer=[] if SETTINGS.sft.enabled else TOKENIZER,
         corpus=MADE["corpus"],
         sft_data=MADE["sft_data"],
-        texts=CONTROL_FILES + PROMPT_FILES,
+        texts=INPUTS.files["evaluation.control"] + INPUTS.files["evaluation.prompts"],
     output:
         scores="results/evaluation/{model}.json",
     wildcard_constraints:

@@ -55,7 +55,7 @@ rule pretrain_data:
         seed=SETTINGS.seed,
         sources=list(CORPUS_SOURCES),
         shards=len(SHARDS),
-        replay=json.dumps(REPLAY),
+        replay=json.dumps(INPUTS.replay),
     shell:
         "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sources {params.sources:q}"
         " --shards {params.shards} --replay {params.replay:q} --tokens results/pretrain_tokens"

@@ -13,9 +13,9 @@ rule sft_data:
     """Turn instructions into token ids with a loss on the answers only, some held out for validation."""
     input:
         tokenizer=TOKENIZER,
-        files=INSTRUCTION_FILES,
+        files=INPUTS.instruction_files,
         # Read by way of the settings, where it is named.
-        template=TEMPLATE_FILES,
+        template=INPUTS.files["sft.template"],
     output:
         manifest="results/sft_data/manifest.json",
     conda:

@@ -19,8 +19,8 @@ rule tokenizer:
         base_model="results/base_model/manifest.json",
         corpus=MADE["corpus"],
         # Read by way of the settings, where they are named.
-        own=TOKENIZER_FILES,
-        words=WORD_FILES,
+        own=INPUTS.files["tokenizer.uri"],
+        words=INPUTS.files["tokenizer.words"],
     output:
         manifest="results/tokenizer/manifest.json",
     conda:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
+from lib.settings.processes import ProcessSettings
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
@@ -44,3 +45,19 @@ def json_rows(rows: Iterable[object], *columns: str) -> str:
 def doubling(amount: int) -> Callable[..., int]:
     """A resource (minutes, megabytes) of which every attempt asks for twice as much."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def training_resources(settings: ProcessSettings) -> dict[str, Any]:
+    """What training asks of SLURM, all nodes together.
+
+    On each node one task starts the processes; on several, the program starts these tasks by itself, which `mpi` says.
+    Without GPUs a task is what processors are counted by.
+    """
+    several = {"mpi": "srun", "tasks": settings.nodes, "tasks_per_gpu": 0}
+    return {
+        "gpu": settings.gpu * settings.nodes,
+        "nodes": settings.nodes,
+        "mem_mb": doubling(8000 * settings.processes_per_node),
+        "runtime": doubling(720),
+        **(several if settings.nodes > 1 else {"tasks": 0 if settings.gpu else 1}),
+    }

@@ -12,9 +12,9 @@ LIB = Path(__file__).parents[3] / "scripts" / "lib"
 FLOORS = [
     {"core"},
     {"settings", "text", "distributed", "sources", "tokens", "chat"},
-    {"models", "files", "workflow"},
+    {"models", "files"},
     {"base_model"},
-    {"corpus"},
+    {"corpus", "workflow"},
     {"tokenizer"},
     {"extended_model"},
     {"training"},

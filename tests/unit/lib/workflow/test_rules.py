@@ -4,7 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lib.core.fingerprint import code_fingerprint
-from lib.workflow.rules import doubling, json_rows, program
+from lib.settings.processes import ProcessSettings
+from lib.workflow.rules import doubling, json_rows, program, training_resources
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
@@ -22,3 +23,13 @@ def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:
 def test_every_attempt_asks_for_twice_as_much() -> None:
     memory = doubling(4000)
     assert [memory(None, attempt) for attempt in (1, 2, 3)] == [4000, 8000, 16000]
+
+
+def test_training_on_several_nodes_starts_its_own_tasks() -> None:
+    one, several, cpu = (
+        training_resources(ProcessSettings(**values))
+        for values in ({"gpu": 2}, {"gpu": 4, "nodes": 2}, {"processes": 3})
+    )
+    assert (one["gpu"], one["tasks"], one["mem_mb"](None, 1)) == (2, 0, 16_000)
+    assert (several["gpu"], several["nodes"], several["tasks"], several["mpi"]) == (8, 2, 2, "srun")
+    assert (cpu["gpu"], cpu["tasks"], cpu["mem_mb"](None, 2)) == (0, 1, 48_000)

@@ -1,0 +1,68 @@
+"""What the user gives: the sheets' rows, and the local files that rules must watch for each address in the settings."""
+
+from dataclasses import dataclass
+
+from lib.base_model.families import check_local
+from lib.chat.known_templates import is_file
+from lib.core.errors import about
+from lib.core.places import local_path
+from lib.files import formats
+from lib.settings.corpus import SourceSettings
+from lib.settings.pipeline import PipelineSettings
+from lib.settings.sheets import Source, read_sheet, replay_shares
+from lib.sources.addresses import MODEL_FILES, local_files
+from lib.sources.listing import local_source_files
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows and files. An address elsewhere than on this machine has no files to watch."""
+
+    corpus: dict[str, Source]
+    """Sources of text by name; none in a run without a corpus."""
+    instructions: dict[str, Source]
+    """Sets of instructions by name; none in a run without stage 2."""
+    replay: dict[str, float]
+    """Share of the tokens of each source that is replayed."""
+    corpus_files: dict[str, list[str]]
+    """Files of each source of text."""
+    instruction_files: list[str]
+    files: dict[str, list[str]]
+    """Files that the settings name, by dotted key."""
+
+
+def read_inputs(settings: PipelineSettings) -> Inputs:
+    """The inputs of a run; UserError that names the sheet or the key when something is missing or wrong."""
+    corpus, instructions = {}, {}
+    if settings.corpus.enabled:
+        corpus = read_sheet(local_path(settings.corpus.sources), SourceSettings, formats.ALL)
+    if settings.sft.enabled:
+        instructions = read_sheet(local_path(settings.sft.sources), formats=formats.RECORDS)
+    with about(settings.corpus.sources):
+        corpus_files = {name: local_source_files(row.uri) for name, row in corpus.items()}
+        replay = replay_shares(corpus)
+    with about(settings.sft.sources):
+        instruction_files = [path for row in instructions.values() for path in local_source_files(row.uri)]
+    return Inputs(corpus, instructions, replay, corpus_files, instruction_files, _named_files(settings))
+
+
+def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
+    template, prompts = settings.sft.template, settings.evaluation.prompts
+    models = {"base_model.uri": settings.base_model.uri, "pretrain.uri": settings.pretrain.uri}
+    directories = models | {"tokenizer.uri": settings.tokenizer.uri}
+    single = {"tokenizer.words": settings.tokenizer.words, "sft.template": template if is_file(template) else None}
+    texts = {
+        "corpus.benchmarks": settings.corpus.benchmarks,
+        "evaluation.control": [settings.evaluation.control] if settings.evaluation.control else [],
+        "evaluation.prompts": [prompts] if isinstance(prompts, str) else [],
+    }
+    files: dict[str, list[str]] = {}
+    for key, address in (directories | single).items():
+        with about(f"settings: {key}"):
+            files[key] = local_files(address, MODEL_FILES if key in directories else ("*",)) if address else []
+            if address and key in models:
+                check_local(local_path(address))
+    for key, addresses in texts.items():
+        with about(f"settings: {key}"):
+            files[key] = [path for address in addresses for path in local_source_files(address)]
+    return files

@@ -1,0 +1,67 @@
+"""Sheets and local files of a run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.core.errors import UserError
+from lib.settings.base import validate
+from lib.settings.pipeline import PipelineSettings
+from lib.workflow.inputs import Inputs, read_inputs
+
+OFF = {"enabled": False}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("model/config.json", "model/notes.pdf", "mine/tokenizer.json", "a.jsonl", "b.jsonl", "control.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "corpus.tsv").write_text("name\turi\treplay\na\ta.jsonl\t\nb\tb.jsonl\t0.1\n", encoding="utf-8")
+    (tmp_path / "sets.tsv").write_text("name\turi\nb\tb.jsonl\nremote\thttps://host/c.jsonl\n", encoding="utf-8")
+
+
+def inputs(**sections: Any) -> Inputs:
+    given = {"base_model": {"uri": "model"}, "corpus": {"sources": "corpus.tsv"}, "sft": {"sources": "sets.tsv"}}
+    return read_inputs(validate(PipelineSettings, given | sections))
+
+
+def test_rows_and_files_of_what_is_here() -> None:
+    found = inputs(evaluation={"control": "control.txt", "prompts": ["谁？"]})
+    assert list(found.corpus) == ["a", "b"]
+    assert found.replay == {"b": 0.1}
+    assert found.corpus_files == {"a": ["a.jsonl"], "b": ["b.jsonl"]}
+    assert list(found.instructions) == ["b", "remote"]
+    assert found.instruction_files == ["b.jsonl"]
+    assert {key: files for key, files in found.files.items() if files} == {
+        "base_model.uri": ["model/config.json"],
+        "evaluation.control": ["control.txt"],
+    }
+
+
+def test_sheets_of_stages_that_are_off_are_not_read() -> None:
+    found = inputs(
+        corpus={"sources": "nowhere.tsv", **OFF},
+        pretrain=OFF,
+        tokenizer={"uri": "mine"},
+        sft={"sources": "nowhere.tsv", **OFF},
+    )
+    assert (found.corpus, found.instructions, found.replay) == ({}, {}, {})
+    assert found.files["tokenizer.uri"] == ["mine/tokenizer.json"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "where"),
+    [
+        ({"pretrain": {"uri": "gone"}}, "settings: pretrain.uri: gone"),
+        ({"tokenizer": {"uri": "gone"}}, "settings: tokenizer.uri: gone"),
+        ({"tokenizer": {"words": "gone"}}, "settings: tokenizer.words: gone"),
+        ({"corpus": {"sources": "corpus.tsv", "benchmarks": ["gone"]}}, "settings: corpus.benchmarks: gone"),
+        ({"evaluation": {"control": "gone"}}, "settings: evaluation.control: gone"),
+    ],
+)
+def test_what_is_not_there_is_named_with_its_key(sections: dict[str, Any], where: str) -> None:
+    with pytest.raises(UserError, match=where):
+        inputs(**sections)
