@@ -19,6 +19,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("model/config.json", "model/notes.pdf", "mine/tokenizer.json", "a.jsonl", "b.jsonl", "control.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     (tmp_path / "corpus.tsv").write_text("name\turi\treplay\na\ta.jsonl\t\nb\tb.jsonl\t0.1\n", encoding="utf-8")
     (tmp_path / "sets.tsv").write_text("name\turi\nb\tb.jsonl\nremote\thttps://host/c.jsonl\n", encoding="utf-8")
 
@@ -55,6 +58,7 @@ def test_sheets_of_stages_that_are_off_are_not_read() -> None:
 @pytest.mark.parametrize(
     ("sections", "where"),
     [
+        ({"pretrain": {"uri": "other"}}, r"settings: pretrain.uri: other/config.json: .*bert"),
         ({"pretrain": {"uri": "gone"}}, "settings: pretrain.uri: gone"),
         ({"tokenizer": {"uri": "gone"}}, "settings: tokenizer.uri: gone"),
         ({"tokenizer": {"words": "gone"}}, "settings: tokenizer.words: gone"),
@@ -62,6 +66,6 @@ def test_sheets_of_stages_that_are_off_are_not_read() -> None:
         ({"evaluation": {"control": "gone"}}, "settings: evaluation.control: gone"),
     ],
 )
-def test_what_is_not_there_is_named_with_its_key(sections: dict[str, Any], where: str) -> None:
+def test_what_cannot_be_used_is_named_with_its_key(sections: dict[str, Any], where: str) -> None:
     with pytest.raises(UserError, match=where):
         inputs(**sections)
