@@ -55,7 +55,9 @@ def default_size(untouched: Workspace, tmp_path_factory: pytest.TempPathFactory)
     enlarge(workspace.root / "data" / "model")
     workspace.configure(tokenizer={"new_tokens": 64, "initialization": "mean"})
     for stage in ("pretrain", "sft"):
-        workspace.configure(**{stage: {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1}})
+        workspace.configure(
+            **{stage: {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1, "learning_rate": 1e-3}}
+        )
     workspace.make("results/extended_model/manifest.json")
     return workspace
 
