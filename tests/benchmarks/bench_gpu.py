@@ -260,7 +260,7 @@ def train(case: Case, model: Path, work: Path) -> dict[str, float]:
             self.add_callback(meter)
 
     shutil.rmtree(work, ignore_errors=True)
-    often = {"max_steps": case.steps, "eval_steps": case.steps, "save_steps": case.steps}
+    often = {"max_steps": case.steps, "eval_steps": case.steps, "save_steps": case.steps, "allow_worse": True}
     settings = PretrainSettings.model_validate(case.settings | often)
     rows = settings.batch_size * settings.gradient_accumulation * case.steps
     write_rows(work / "data", AutoConfig.from_pretrained(model).vocab_size, settings.block_size, rows)

@@ -40,6 +40,7 @@ def main() -> None:
         eval_steps=steps,
         save_steps=steps,
         logging_steps=1,
+        allow_worse=True,  # what counts here is the time
     )
     run.train(
         run.Run(
