@@ -21,6 +21,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.jobs import Job
 from snakemake.persistence import MetadataRecord
 from snakemake.persistence.file import FilePersistence
+from snakemake.settings.enums import PersistenceBackend
 
 from lib.core import manifest
 from lib.core.outputs import read_json, sha256_file
@@ -61,10 +62,10 @@ class RunFolder:
 def take_over(workflow: Any, project: Path, name: str) -> None:
     """Take over what other runs of `project` have finished and the run `name`, which is being planned, lacks.
 
-    One line for each of those runs says what was taken.
+    One line for each of those runs says what was taken. Nothing is where Snakemake keeps its records in a data base.
     """
     donors = [other for other in existing_runs(project) if other != name]
-    if not donors:
+    if not donors or workflow.workflow_settings.persistence_backend != PersistenceBackend.FILE:
         return
     here = RunFolder.of(project, name)
     for donor in donors:
@@ -85,13 +86,16 @@ def take_from(workflow: Any, donor: RunFolder, here: RunFolder) -> Iterator[str]
         and not os.path.lexists(here.path / output)
         and (record := donor.records._read_record(output))
     }
-    for output in sorted(
-        lacking, key=lambda output: lacking[output].endtime or 0
-    ):  # inputs before what is made of them
-        if os.path.lexists(here.path / output):  # came with another output of its job
+    looked_at: set[str] = set()
+    # Inputs before what is made of them.
+    for output in sorted(lacking, key=lambda output: lacking[output].endtime or 0):
+        if output in looked_at:  # with another output of its job
             continue
         job = job_that_makes(output, lacking[output], workflow)
-        if job and is_same(job, donor, here) and copy_job(job, donor, here):
+        if not job:
+            continue
+        looked_at.update(job.output)
+        if is_same(job, donor, here) and copy_job(job, donor, here):
             yield job.rule.name
 
 
@@ -104,9 +108,10 @@ def job_that_makes(output: str, record: MetadataRecord, workflow: Any) -> Job | 
         return None
     try:
         job = Job(rule, SimpleNamespace(workflow=workflow), rule.get_wildcards(output))
-        return job if job.params is not None else None
+        _ = job.params  # found out now, like the inputs
     except (WorkflowError, KeyError, ValueError):
         return None
+    return job
 
 
 def is_same(job: Job, donor: RunFolder, here: RunFolder) -> bool:
