@@ -59,8 +59,13 @@ def test_a_cleaned_corpus_is_taken_as_it_is_and_some_is_held_out(first_stage: Wo
 
 def test_a_tokenizer_of_ones_own_is_used_as_it_is(first_stage: Workspace) -> None:
     own, used = first_stage.root / "data" / "tokenizer", first_stage.root / "results" / "tokenizer"
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+    for name in ("tokenizer.json", "chat_template.jinja"):
         assert (used / name).read_bytes() == (own / name).read_bytes()
+    given, published = (read_json(directory / "tokenizer_config.json") for directory in (own, used))
+    assert {key: published[key] for key in given if key.endswith("_token")} == {
+        key: value for key, value in given.items() if key.endswith("_token")
+    }
+    assert published["tokenizer_class"] == "PreTrainedTokenizerFast"
     size = read_json(used / "manifest.json")["counts"]["base_tokens"]
     new = Tokenizer.from_file(str(own / "tokenizer.json")).get_vocab_size() - size
     assert new > 0
