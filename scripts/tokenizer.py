@@ -176,8 +176,10 @@ def cuts_otherwise(base: Tokenizer, extended: Tokenizer) -> bool:
 def check_with_model(directory: Path, base_directory: Path, held_out: Iterable[tuple[str, str]]) -> None:
     """Raise UserError unless transformers reads the tokenizer in `directory` as it is, beside the base model."""
     # Seconds of imports, which a base's own pre-tokenizer does not need: it was checked when the base was published.
+    from lib.models.loading import quiet_libraries
     from lib.models.publishing import check_tokenizer
 
+    quiet_libraries()
     check_tokenizer(directory, base_directory, (text for _, text in islice(held_out, DOCUMENTS_COMPARED)))
 
 
