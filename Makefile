@@ -77,7 +77,7 @@ format: $(VENV)/.installed-test
 	$(BIN)/snakefmt Snakefile rules
 
 clean: $(VENV)/.installed
-	@$(FOLDER) && cd "$$folder" && rm -rf logs benchmarks work .snakemake && \
+	@$(FOLDER) && mkdir -p "$$folder/results" && cd "$$folder" && rm -rf logs benchmarks work .snakemake && \
 		find results -mindepth 1 -not -name .gitkeep -delete
 
 bench-corpus: $(VENV)/.installed $(PEERS)/.installed

@@ -25,7 +25,7 @@ def main() -> None:
     args = parser.parse_args()
     settings = read_settings(args.files)
     folder = run_folder(run_name(settings.run, args.files))
-    sources = read_sheet(Path(settings.corpus.sources), SourceSettings)
+    sources = read_sheet(Path(settings.corpus.sources), SourceSettings) if settings.corpus.enabled else {}
     found = leftovers(folder, sources, settings.corpus.shards)
     total = 0
     for path in found:
