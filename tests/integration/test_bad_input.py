@@ -58,6 +58,12 @@ def test_settings(fresh: Workspace, section: str, values: Mapping[str, Any], nam
     assert fresh.files() == set()
 
 
+def test_a_base_model_of_another_family(fresh: Workspace) -> None:
+    (fresh.root / "data" / "model" / "config.json").write_text('{"model_type": "mixtral"}', encoding="utf-8")
+    fails_clearly(fresh, names=("base_model.uri", "data/model/config.json", "'mixtral' are not supported"))
+    assert fresh.files() == set()
+
+
 @pytest.mark.parametrize("sheet", ["corpus", "instructions"])
 def test_a_missing_file_in_a_sheet(fresh: Workspace, sheet: str) -> None:
     fresh.write_sheet(sheet, known="data/none.jsonl")
