@@ -1,4 +1,4 @@
-"""Settings, sheets and code fingerprints: the only Python beside the rules."""
+"""Settings, sheets and what follows from them for every rule: the only Python beside the rules."""
 
 import gc
 import os
