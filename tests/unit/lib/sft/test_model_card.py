@@ -134,6 +134,14 @@ def test_a_run_may_lack_stages(tmp_path: Path) -> None:
     assert ModelCard.load(tmp_path / "README.md").data.datasets == ["demo"]
 
 
+def test_without_held_out_text_the_vocabulary_is_not_measured(tmp_path: Path) -> None:
+    counts = {"base_tokens": 400, "new_tokens": 0}
+    lineage = {name: LINEAGE[name] for name in ("base_model", "sft_data", "adapter")}
+    lineage |= {"tokenizer": {"counts": counts}, "own_stage_1": {"facts": {"uri": "data/mine"}}}
+    text = written(tmp_path, lineage).text
+    assert "400 tokens of the base and 0 new ones\n- Stage-1 model: `data/mine`, made elsewhere\n- Stage 2" in text
+
+
 def test_what_data_say_is_text(tmp_path: Path) -> None:
     lineage = copy.deepcopy(LINEAGE)
     lineage["base_model"]["facts"] |= {"license": "x\n---\n<script>", "uri": "a`b: [c]"}
