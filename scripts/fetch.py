@@ -22,11 +22,12 @@ import pyarrow as pa
 from lib.core.errors import UserError
 from lib.core.outputs import new_directory, new_file, write_json
 from lib.core.program import program_parser, run, say
-from lib.corpus.reading.documents import read_documents
+from lib.corpus.reading.documents import Reading, read_documents
 from lib.corpus.storage.batches import TableWriter
 from lib.corpus.storage.quarantine import Quarantine
 from lib.corpus.storage.shards import deal, shard_paths
-from lib.files.formats import check_format, choose_formats
+from lib.files.decoding import chosen_encoding, readable_name
+from lib.files.formats import ARCHIVES, check_format, choose_formats, conversions
 from lib.files.text_files import Broken, Seen
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
@@ -68,6 +69,13 @@ def main() -> None:
     source = Source(**json.loads(args.source))
     if source.format:
         check_format(source.format)
+    reading = Reading(
+        settings,
+        scratch=args.downloads / f"{source.name}.unpacked",
+        text_field=source.text_field,
+        encoding=chosen_encoding(source.encoding) if source.encoding else "",
+        member_format="" if source.format in ARCHIVES else source.format,
+    )
 
     say(f"corpus: fetch {source.name}: fetching {source.uri}")
     corpus: Path = args.output.parent.parent
@@ -76,6 +84,7 @@ def main() -> None:
         if ignored:
             say(
                 f"corpus: fetch {source.name}: {len(ignored)} of {len(files)} files are of no known format and left out"
+                + conversions(ignored)
             )
         # Nothing is published before everything is written.
         output = outputs.enter_context(new_file(args.output))
@@ -86,11 +95,11 @@ def main() -> None:
         totals = Totals()
         described: list[dict[str, Any]] = []
         with TableWriter(table, FILES) as file_rows, Quarantine(quarantine) as broken:
-            texts = read_all(files, formats, source, settings, totals, described, file_rows, broken)
+            texts = read_all(files, formats, reading, totals, described, file_rows, broken)
             for documents, characters in deal(texts, source.name, shard_paths(directory, args.shards)):
                 say(f"corpus: fetch {source.name}: {documents:,} documents, {characters:,} characters read")
             for name in ignored:
-                file_rows.add({"name": name})
+                file_rows.add({"name": readable_name(name)})
         if totals.quarantined and not documents:
             raise UserError(f"{source.uri}: no record can be read; the first one: {broken.first}")
         write_json(
@@ -102,7 +111,7 @@ def main() -> None:
                 "number_of_files": len(formats),
                 "files": described,
                 "number_of_ignored_files": len(ignored),
-                "ignored_files": ignored[:LISTED],
+                "ignored_files": [readable_name(name) for name in ignored[:LISTED]],
                 "encodings": dict(sorted(totals.encodings.items())),
                 "undecodable_bytes": totals.undecodable_bytes,
                 "quarantined": dict(sorted(totals.quarantined.items())),
@@ -123,8 +132,7 @@ def main() -> None:
 def read_all(
     files: dict[str, str],
     formats: dict[str, str],
-    source: Source,
-    settings: ReadingSettings,
+    reading: Reading,
     totals: Totals,
     described: list[dict[str, Any]],
     file_rows: TableWriter,
@@ -132,14 +140,14 @@ def read_all(
 ) -> Iterator[str]:
     """The documents of all files, one after another. Adds up totals, describes files and puts broken records aside."""
     for name, file_format in formats.items():
-        path = Path(files[name])
+        path, shown = Path(files[name]), readable_name(name)
         seen = Seen()
         documents = quarantined = 0
-        for document in read_documents(path, file_format, source.text_field, seen, settings):
+        for document in read_documents(path, file_format, seen, reading):
             if isinstance(document, Broken):
                 quarantined += 1
                 totals.quarantined[document.kind] += 1
-                broken.put(name, document)
+                broken.put(shown, document)
             else:
                 documents += 1
                 passed_on = [document]
@@ -150,7 +158,7 @@ def read_all(
         totals.left_out += seen.left_out
         # The name, not the path: downloads lie in no lasting place.
         row = {
-            "name": name,
+            "name": shown,
             "format": file_format,
             "encoding": seen.encoding,
             "bytes": path.stat().st_size,

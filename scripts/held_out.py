@@ -21,10 +21,11 @@ from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.contamination import benchmark_texts, index_texts
+from lib.corpus.reading.documents import Reading
 from lib.corpus.storage.batches import batches
 from lib.corpus.storage.quarantine import Quarantine
 from lib.corpus.storage.shards import shard_paths
-from lib.files.formats import choose_formats
+from lib.files.formats import choose_formats, conversions
 from lib.files.text_files import Broken
 from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings, ReadingLimits, ReadingSettings
@@ -95,15 +96,19 @@ def readable_texts(
     benchmarks: Iterable[str], downloads: Path, settings: ReadingSettings, quarantine: Quarantine
 ) -> Iterator[tuple[str, str]]:
     """(name, text) of every text at the addresses of benchmarks; broken records are put into `quarantine`."""
+    reading = Reading(settings, scratch=downloads / "benchmarks.unpacked")
     for uri in benchmarks:
         with about("corpus.benchmarks"), fetched_source_files(uri, downloads, "") as files:
             formats, ignored = choose_formats(list(files), uri, "")
             if ignored:
-                say(f"corpus: held_out: {uri}: {len(ignored)} files are of no known format and left out")
+                say(
+                    f"corpus: held_out: {uri}: {len(ignored)} files are of no known format and left out"
+                    + conversions(ignored)
+                )
             for name, file_format in formats.items():
                 shown = shown_name(uri, name, files[name], downloads)
                 texts, first = 0, ""
-                for found in benchmark_texts(Path(files[name]), file_format, shown, settings):
+                for found in benchmark_texts(Path(files[name]), file_format, shown, reading):
                     if isinstance(found, Broken):
                         quarantine.put(shown, found)
                         first = first or f"{found.position}: {found.reason}"

@@ -12,6 +12,7 @@ from typing import Any
 import fetch
 import polars as pl
 import pytest
+from container_files import zipped
 
 from lib.core.errors import UserError
 
@@ -84,11 +85,11 @@ def test_a_directory_of_mixed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (data / "b.txt").write_bytes("分久必合".encode("gb18030"))
     (data / "a.jsonl").write_text('{"body": "一"}\n{"body": "二"}\n', encoding="utf-8")
     (data / "sub" / "c.csv").write_bytes(b"body\nthree\xff\n")
-    (data / "notes.pdf").write_bytes(b"%PDF")
+    (data / "notes.doc").write_bytes(b"\xd0\xcf")
     facts = run(tmp_path, monkeypatch, uri=str(data), text_field="body")
     assert texts(tmp_path) == ["一", "二", "分久必合", "three\ufffd"]
     assert [file["name"] for file in facts["files"]] == ["a.jsonl", "b.txt", "sub/c.csv"]
-    assert facts["ignored_files"] == ["notes.pdf"]
+    assert facts["ignored_files"] == ["notes.doc"]
     assert facts["encodings"] == {"gb18030": 1, "utf-8": 2}
     assert facts["undecodable_bytes"] == 1
     files = {row["name"]: (row["format"], row["encoding"], row["documents"]) for row in table(tmp_path, "files")}
@@ -96,8 +97,32 @@ def test_a_directory_of_mixed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "a.jsonl": ("jsonl", "utf-8", 2),
         "b.txt": ("txt", "gb18030", 1),
         "sub/c.csv": ("csv", "utf-8", 1),
-        "notes.pdf": (None, None, None),
+        "notes.doc": (None, None, None),
     }
+
+
+def test_an_archive_with_a_format_and_an_encoding_for_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # These four bytes are Korean, too; nothing but the sheet says that they are Chinese.
+    members = {"a.dat": "槐花\n柳絮".encode("gbk"), "b.zip": b"no archive"}
+    (tmp_path / "data.zip").write_bytes(zipped(members))
+    facts = run(tmp_path, monkeypatch, uri=str(tmp_path / "data.zip"), format="lines", encoding="GBK")
+    assert texts(tmp_path) == ["槐花", "柳絮"]
+    assert (facts["encodings"], facts["quarantined"]) == ({"gb18030": 1}, {"broken": 1})
+    assert [row["file"] for row in table(tmp_path, "quarantine")] == ["data.zip"]
+    assert "the first one: data.zip, b.zip: not a ZIP archive, or damaged" in capsys.readouterr().out
+    assert not list((tmp_path / "downloads").iterdir())
+    with pytest.raises(UserError, match="unknown encoding 'gbk2312'"):
+        run(tmp_path, monkeypatch, uri=str(tmp_path / "data.zip"), encoding="gbk2312")
+
+
+def test_a_byte_order_mark_is_no_text_where_the_sheet_says_utf_8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jsonl").write_text('"甲"\n', encoding="utf-8-sig")
+    run(tmp_path, monkeypatch, uri=str(tmp_path / "a.jsonl"), encoding="utf-8")
+    assert texts(tmp_path) == ["甲"]
 
 
 def test_broken_records_go_into_quarantine(

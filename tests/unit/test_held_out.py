@@ -83,6 +83,6 @@ def test_benchmarks_that_stop_the_run(
 
 
 def test_a_benchmark_without_a_known_ending_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ceval.zip").write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"corpus\.benchmarks: .*ceval\.zip: cannot tell the format from the name"):
-        run(tmp_path, monkeypatch, str(tmp_path / "ceval.zip"))
+    (tmp_path / "ceval.dat").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"corpus\.benchmarks: .*ceval\.dat: cannot tell the format from the name"):
+        run(tmp_path, monkeypatch, str(tmp_path / "ceval.dat"))

@@ -58,6 +58,42 @@ class _KeptOpen(io.BufferedReader):
         pass
 
 
+class BlockStream(io.RawIOBase):
+    """Blocks of bytes, one after another, as a file that is read once."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def allowed_bytes(path: Path, maximum_expansion: float, maximum_bytes: float) -> float:
+    """Bytes that the file may unpack to, see unpacked_blocks."""
+    size = path.stat().st_size
+    return max(size, min(max(FREE_BYTES, maximum_expansion * size), maximum_bytes))
+
+
+def too_large(path: Path, allowed: float) -> UserError:
+    """What to tell the user of a file that unpacks to more than is `allowed`."""
+    return UserError(
+        f"{path} ({path.stat().st_size:,} bytes) unpacks to more than {allowed:,.0f} bytes; if that is meant, raise "
+        "corpus.maximum_expansion or corpus.maximum_unpacked_bytes"
+    )
+
+
 def unpacked_blocks(
     path: Path, maximum_expansion: float, maximum_bytes: float, on_end: Callable[[str], None]
 ) -> Iterator[bytes]:
@@ -69,15 +105,11 @@ def unpacked_blocks(
     total = 0
     try:
         with HashedFile(path.open("rb", buffering=0)) as raw:
-            size = path.stat().st_size
-            allowed = max(size, min(max(FREE_BYTES, maximum_expansion * size), maximum_bytes))
+            allowed = allowed_bytes(path, maximum_expansion, maximum_bytes)
             for block in _unpacked(_KeptOpen(raw, BLOCK_BYTES)):
                 total += len(block)
                 if total > allowed:
-                    raise UserError(
-                        f"{path} ({size:,} bytes) unpacks to more than {total - len(block):,} bytes; if "
-                        "that is meant, raise corpus.maximum_expansion or corpus.maximum_unpacked_bytes"
-                    )
+                    raise too_large(path, allowed)
                 yield block
             on_end(raw.sha256())
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:

@@ -10,11 +10,14 @@ does not know Chinese in UTF-16 without a mark, so that is found here.
 """
 
 import codecs
+import os
 import re
 from functools import cache
 
 import chardet
 from chardet.enums import EncodingEra
+
+from lib.core.errors import UserError
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -89,7 +92,7 @@ def valid_text(text: str) -> str:
 class Decoder:
     """Decodes one file, block by block. The first block with anything but ASCII in it decides on the encoding."""
 
-    def __init__(self, encoding: str | None = None) -> None:
+    def __init__(self, encoding: str = "") -> None:
         """With an `encoding` that is known, nothing is guessed."""
         self.encoding = "ascii"
         """Name of the encoding, as far as is known."""
@@ -173,6 +176,27 @@ def known_encoding(name: str) -> str | None:
     except LookupError:
         return None
     return None if known.startswith(("utf-16", "utf-7", "utf-32")) else _WIDER.get(known, known)
+
+
+def chosen_encoding(name: str) -> str:
+    """Python's name of the encoding `name` that a user gives for a file, or of a wider one; UserError if unknown."""
+    try:
+        "".encode(name)
+    except LookupError:
+        raise UserError(f"unknown encoding {name!r}; known are utf-8, gb18030, big5, shift_jis and others") from None
+    known = known_encoding(name) or codecs.lookup(name).name
+    return "utf-8-sig" if known == "utf-8" else known  # which reads files with and without a byte order mark
+
+
+def readable_name(name: str | bytes) -> str:
+    """The name of a file, whose bytes may be in another encoding than UTF-8, as Windows archives have them."""
+    data = os.fsencode(name) if isinstance(name, str) else name
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("cp437")
 
 
 def _found_by_chardet(sample: bytes, above_ascii: int) -> str | None:

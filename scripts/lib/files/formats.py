@@ -1,7 +1,7 @@
 """Formats of files, inferred from their names: one list for everything that is read."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from lib.core.errors import UserError
@@ -12,9 +12,11 @@ RECORDS = ("jsonl", "json", "csv", "tsv", "parquet")
 """Formats that hold records with fields."""
 TEXTS = ("txt", "lines", "paragraphs", *RECORDS)
 """Formats whose text stands in them as it is."""
-MARKUP = ("html", "mediawiki")
+EXTRACTED = ("html", "mediawiki", "warc", "epub", "docx", "pdf", "srt", "po")
 """Formats whose text has to be extracted."""
-ALL = (*TEXTS, *MARKUP)
+ARCHIVES = ("zip", "tar")
+"""Formats that hold files of any format."""
+ALL = (*TEXTS, *EXTRACTED, *ARCHIVES)
 ENDINGS = {
     ".txt": "txt",
     ".text": "txt",
@@ -28,7 +30,28 @@ ENDINGS = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".warc": "warc",
+    ".wet": "warc",
+    ".epub": "epub",
+    ".docx": "docx",
+    ".pdf": "pdf",
+    ".srt": "srt",
+    ".po": "po",
+    ".zip": "zip",
+    ".tar": "tar",
+    **dict.fromkeys((".tgz", ".tbz", ".tbz2", ".txz", ".tzst"), "tar"),
 }
+CONVERSIONS = {
+    ".doc .odt .rtf .wps": "soffice --headless --convert-to docx",
+    ".xls .xlsx .ods": "soffice --headless --convert-to csv",
+    ".mobi .azw .azw3 .fb2 .chm .lit": "ebook-convert FILE FILE.epub",
+    ".djvu": "djvutxt FILE FILE.txt",
+    ".ps": "ps2pdf",
+    ".rar .7z .cab .iso": "7z x",
+    ".tex .rst .org .adoc .ipynb .textile": "pandoc --to plain",
+    ".ass .ssa .vtt": "ffmpeg -i FILE FILE.srt",
+}
+"""Commands that turn files of other formats into known ones, by their endings."""
 _DUMP = re.compile("wiki|pages-articles|pages-meta")  # XML may be anything
 
 
@@ -47,8 +70,16 @@ def check_format(name: str, known: Sequence[str] = ALL) -> None:
     if name not in known:
         raise UserError(
             f"unknown format {name!r}; the nearest known one is {nearest_name(name, list(known))!r} "
-            f"(known: {', '.join(known)})"
+            f"(known: {', '.join(known)}){conversions([f'.{name}'])}"
         )
+
+
+def conversions(names: Iterable[str | Path]) -> str:
+    """How files of unknown formats are converted, by the endings of `names`, to put behind a message; "" if unknown."""
+    endings = {Path(f"x{name}").suffix.lower() for name in names}
+    found = {command: endings & set(known.split()) for known, command in CONVERSIONS.items()}
+    hints = [f"{', '.join(sorted(matching))} with `{command}`" for command, matching in found.items() if matching]
+    return f"; convert {'; '.join(hints)}" if hints else ""
 
 
 def choose_formats(
@@ -56,11 +87,12 @@ def choose_formats(
 ) -> tuple[dict[str, str], list[str]]:
     """The format of each file, and the files that are ignored because their names tell none of the `known` ones.
 
-    `chosen` holds for every file unless it is empty. A single file must have a format: by its own name, or by the
-    address `uri` that it came from.
+    `chosen` holds for every file unless it is empty; of an archive, for the files in it. A single file must have a
+    format: by its own name, or by the address `uri` that it came from.
     """
     if chosen:
-        return dict.fromkeys(names, chosen), []
+        archives = set(ARCHIVES).intersection(known)
+        return {name: found if (found := format_of(name)) in archives and found else chosen for name in names}, []
     formats = {name: found for name in names if (found := format_of(name)) in known and found}
     if not formats and len(names) == 1 and (found := format_of(uri)) in known and found:
         formats = {names[0]: found}
@@ -68,6 +100,6 @@ def choose_formats(
         endings = ", ".join(ending for ending, file_format in ENDINGS.items() if file_format in known)
         raise UserError(
             f"{uri}: cannot tell the format from the name ({', '.join(names[:3])}); fill in the sheet's column format, "
-            f"or use a known ending ({endings})"
+            f"or use a known ending ({endings}){conversions(names)}"
         )
     return formats, [name for name in names if name not in formats]

@@ -20,11 +20,17 @@ class Seen:
     """What reading found out about a file."""
 
     encoding: str = ""
+    """Of a file with several documents, perhaps more than one name, separated by commas."""
     undecodable_bytes: int = 0
     """Bytes that stand for no character; each run of them is read as one U+FFFD."""
     sha256: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
     """Entries that are no documents, by the reason."""
+
+    def add_encoding(self, names: str) -> None:
+        """Note the encoding of one of several documents, or those of several."""
+        known = set(filter(None, [*self.encoding.split(", "), *names.split(", ")]))
+        self.encoding = ", ".join(sorted(known))
 
 
 @dataclass(frozen=True)
@@ -47,21 +53,41 @@ class TextFile:
     path: Path
     seen: Seen
     settings: ReadingLimits
+    encoding: str = ""
+    """Its encoding by Python's name; guessed when empty."""
 
-    def pieces(self) -> Iterator[str]:
-        """Its text, unpacked and decoded."""
-        decoder = Decoder()
-        blocks = compression.unpacked_blocks(
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes, unpacked."""
+        return compression.unpacked_blocks(
             self.path,
             self.settings.maximum_expansion,
             self.settings.maximum_unpacked_bytes,
             lambda sha256: setattr(self.seen, "sha256", sha256),
         )
-        for block in blocks:
+
+    def pieces(self) -> Iterator[str]:
+        """Its text, unpacked and decoded."""
+        decoder = Decoder(self.encoding)
+        for block in self.blocks():
             yield decoder.decode(block)
         yield decoder.finish()
         self.seen.encoding = decoder.encoding
         self.seen.undecodable_bytes += decoder.undecodable_bytes
+
+    def decoded(self, data: bytes, declared: str = "") -> str:
+        """The text of one document out of it, in the encoding that is `declared` for it if that fits."""
+        for encoding in ("utf-8-sig", declared) if declared and not self.encoding else ():
+            try:
+                text = data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            self.seen.add_encoding(encoding.removesuffix("-sig"))
+            return text
+        decoder = Decoder(self.encoding)
+        text = decoder.decode(data) + decoder.finish()
+        self.seen.add_encoding(decoder.encoding)
+        self.seen.undecodable_bytes += decoder.undecodable_bytes
+        return text
 
     def whole(self) -> str | TooLong:
         """All of its text."""

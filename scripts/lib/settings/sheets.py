@@ -40,6 +40,8 @@ class Source:
     """Checksum of the fetched file, enforced when given."""
     format: str = ""
     """Format of the file; by its ending when empty."""
+    encoding: str = ""
+    """Encoding of the files, as Python calls it; guessed when empty."""
     layout: str = ""
     """For instructions: what records look like, one of LAYOUTS; by their keys when empty."""
     columns: dict[str, str] = field(default_factory=dict)

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lib.corpus.extraction.html_page import is_page
 from lib.corpus.extraction.html_tags import strip_markup
-from lib.corpus.reading.documents import read_documents
+from lib.corpus.reading.documents import Reading, read_documents
 from lib.files.decoding import valid_text
-from lib.files.formats import RECORDS
+from lib.files.formats import RECORDS, TEXTS
 from lib.files.records import read_records
 from lib.files.text_files import Broken, Seen, TextFile, stopping_at_broken
-from lib.settings.corpus import ReadingSettings
 from lib.text.ngrams import BATCH_CHARACTERS, Hashes, folded_batches, ngram_hashes, windows
 
 _MOST_BITS = 28  # a filter takes 256 MB at most
@@ -114,15 +114,13 @@ class Contamination:
         return maybe[is_match], places[is_match]
 
 
-def benchmark_texts(
-    path: Path, file_format: str, name: str, settings: ReadingSettings
-) -> Iterator[tuple[str, str] | Broken]:
+def benchmark_texts(path: Path, file_format: str, name: str, reading: Reading) -> Iterator[tuple[str, str] | Broken]:
     """(name and number of the record, text) of every text in a file, or why a record has none.
 
     The texts are all strings of its records, or what the file says, of a page its main text. Raises UserError when the
     file as a whole cannot be read.
     """
-    for number, found in enumerate(_benchmark_records(path, file_format, settings)):
+    for number, found in enumerate(_benchmark_records(path, file_format, reading)):
         if isinstance(found, Broken):
             yield found
         else:
@@ -130,15 +128,17 @@ def benchmark_texts(
                 yield f"{name}:{number}", text
 
 
-def _benchmark_records(path: Path, file_format: str, settings: ReadingSettings) -> Iterator[Any]:
+def _benchmark_records(path: Path, file_format: str, reading: Reading) -> Iterator[Any]:
     if file_format in RECORDS:
-        file = TextFile(path, Seen(), settings)
-        for record in stopping_at_broken(read_records(file, file_format), path, settings):
+        file = TextFile(path, Seen(), reading.settings)
+        for record in stopping_at_broken(read_records(file, file_format), path, reading.settings):
             yield record if isinstance(record, Broken) else record.value
     else:
-        for document in read_documents(path, file_format, "", Seen(), settings):
-            is_page = file_format == "html" and isinstance(document, str)
-            yield strip_markup(pl.Series([document]))[0] if is_page else document
+        for document in read_documents(path, file_format, Seen(), reading):
+            if file_format not in TEXTS and isinstance(document, str) and is_page(document):
+                yield strip_markup(pl.Series([document]))[0]
+            else:
+                yield document
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Documents out of files of every format: texts as they are, and HTML and MediaWiki dumps.
+"""Documents out of files of every format: texts as they are, what has to be extracted, and archives of both.
 
 Plain or compressed, in whatever encoding.
 
@@ -7,35 +7,74 @@ longer than the settings allow only the beginning.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lib.corpus.extraction.html_page import is_page
+from lib.core.errors import UserError
 from lib.corpus.extraction.mediawiki import articles
-from lib.files.formats import MARKUP, check_format
+from lib.corpus.reading.archives import MAXIMUM_DEPTH, Allowance, read_archive
+from lib.corpus.reading.docx import read_docx
+from lib.corpus.reading.epub import read_epub
+from lib.corpus.reading.pages import as_page
+from lib.corpus.reading.pdf import read_pdf
+from lib.corpus.reading.subtitles import read_srt
+from lib.corpus.reading.translations import read_po
+from lib.corpus.reading.warc import read_warc
+from lib.files.formats import ARCHIVES, EXTRACTED, check_format
 from lib.files.limits import TooLong
 from lib.files.text_files import Seen, TextFile, stopping_at_broken
 from lib.files.texts import Texts, read_texts, whole
 from lib.settings.corpus import ReadingSettings
 
 
-def read_documents(path: Path, file_format: str, text_field: str, seen: Seen, settings: ReadingSettings) -> Texts:
+@dataclass(frozen=True)
+class Reading:
+    """How the files of a source are read."""
+
+    settings: ReadingSettings
+    scratch: Path
+    """Folder that archives are unpacked into, which nobody else uses; it is there only meanwhile."""
+    text_field: str = ""
+    """Field of records that holds the text; "" for the default one."""
+    encoding: str = ""
+    """Encoding of the files by Python's name; guessed when empty."""
+    member_format: str = ""
+    """Format of the files in archives; inferred from their names when empty."""
+
+
+def read_documents(path: Path, file_format: str, seen: Seen, reading: Reading) -> Texts:
     """The documents of one file in order, and the records that cannot be read; fills `seen` on the way.
 
-    `text_field` names the field of records that holds the text ("" for the default one). An empty file has no
-    documents. Raises UserError with file and line or record when the file as a whole cannot be read, and for any broken
-    record if the settings say so.
+    An empty file has no documents. Raises UserError with file and line or record when the file as a whole cannot be
+    read, and for any broken record if the settings say so.
     """
     check_format(file_format)
-    file = TextFile(path, seen, settings)
-    documents = _READERS[file_format](file) if file_format in MARKUP else read_texts(file, file_format, text_field)
-    return stopping_at_broken(documents, path, settings)
+    return stopping_at_broken(_documents(path, file_format, seen, reading), path, reading.settings)
+
+
+def _documents(
+    path: Path, file_format: str, seen: Seen, reading: Reading, allowance: Allowance | None = None, depth: int = 1
+) -> Texts:
+    file = TextFile(path, seen, reading.settings, reading.encoding)
+    if file_format in EXTRACTED:
+        return _READERS[file_format](file)
+    if file_format not in ARCHIVES:
+        return read_texts(file, file_format, reading.text_field)
+    if depth > MAXIMUM_DEPTH:
+        raise UserError(f"{path}: more than {MAXIMUM_DEPTH} archives within each other; unpack it first")
+    shared = allowance or Allowance.of(file)
+    inner = replace(reading, scratch=reading.scratch / "archive")
+
+    def read(member: Path, member_format: str, member_seen: Seen) -> Texts:
+        return _documents(member, member_format, member_seen, inner, shared, depth + 1)
+
+    return read_archive(file, file_format, reading.member_format, reading.scratch, shared, read)
 
 
 def _read_html(file: TextFile) -> Texts:
-    """The file is a page. Its main text is taken by the cleaning step strip_html, in parallel."""
+    """The file is a page."""
     for text in whole(file):
-        is_bare = isinstance(text, str) and not is_page(text)
-        yield f"<!doctype html>\n{text}" if is_bare else text
+        yield as_page(text) if isinstance(text, str) else text
 
 
 def _read_mediawiki(file: TextFile) -> Texts:
@@ -48,4 +87,10 @@ def _read_mediawiki(file: TextFile) -> Texts:
         yield file.too_long(position, TooLong(text, too_long)) if too_long else file.checked(position, text)
 
 
-_READERS: dict[str, Callable[[TextFile], Texts]] = dict(zip(MARKUP, (_read_html, _read_mediawiki), strict=True))
+_READERS: dict[str, Callable[[TextFile], Texts]] = dict(
+    zip(
+        EXTRACTED,
+        (_read_html, _read_mediawiki, read_warc, read_epub, read_docx, read_pdf, read_srt, read_po),
+        strict=True,
+    )
+)

@@ -28,7 +28,12 @@ PROJECT = Path(__file__).parents[4]
         ("man1/tar.1.gz", None),
         ("logs/system.log.1", None),
         ("a", None),
-        ("a.pdf", None),
+        ("a.pdf", "pdf"),
+        ("CC-MAIN-1.warc.wet.gz", "warc"),
+        ("CC-MAIN-1.warc.gz", "warc"),
+        ("a.tar.xz", "tar"),
+        ("a.TGZ", "tar"),
+        ("a.mobi", None),
         ("a.gz", None),
     ],
 )
@@ -39,6 +44,8 @@ def test_format_by_name(name: str, file_format: str | None) -> None:
 def test_unknown_format_names_the_nearest() -> None:
     with pytest.raises(UserError, match="unknown format 'json-line'; the nearest known one is 'jsonl'"):
         check_format("json-line")
+    with pytest.raises(UserError, match=r"nearest known one is 'docx' .*; convert \.doc with `soffice --headless"):
+        check_format("doc")
 
 
 def test_the_documentation_names_every_format() -> None:
@@ -47,10 +54,17 @@ def test_the_documentation_names_every_format() -> None:
 
 
 def test_formats_of_several_files() -> None:
-    names = ["README.md", "a.jsonl", "notes.pdf"]
-    assert choose_formats(names, "set", "") == ({"README.md": "txt", "a.jsonl": "jsonl"}, ["notes.pdf"])
-    assert choose_formats(names, "set", "", RECORDS) == ({"a.jsonl": "jsonl"}, ["README.md", "notes.pdf"])
+    names = ["README.md", "a.jsonl", "notes.doc"]
+    assert choose_formats(names, "set", "") == ({"README.md": "txt", "a.jsonl": "jsonl"}, ["notes.doc"])
+    assert choose_formats(names, "set", "", RECORDS) == ({"a.jsonl": "jsonl"}, ["README.md", "notes.doc"])
     assert choose_formats(names, "set", "txt") == (dict.fromkeys(names, "txt"), [])
     assert choose_formats(["blob"], "pypi:set==1/a.json.gz", "", RECORDS) == ({"blob": "json"}, [])
+    archives = ["a.zip", "b.txt"]
+    assert choose_formats(archives, "set", "lines") == ({"a.zip": "zip", "b.txt": "lines"}, [])
+    assert choose_formats(archives, "set", "jsonl", RECORDS) == (dict.fromkeys(archives, "jsonl"), [])
+    with pytest.raises(
+        UserError, match=r"a known ending \(.*\.pdf.*\); convert \.mobi with `ebook-convert FILE FILE\.epub`$"
+    ):
+        choose_formats(["a.mobi"], "set", "")
     with pytest.raises(UserError, match=r"set: cannot tell the format from the name \(README.md\)"):
         choose_formats(["README.md"], "set", "", RECORDS)

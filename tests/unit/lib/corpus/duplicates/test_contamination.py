@@ -10,6 +10,7 @@ import pytest
 import lib.corpus.duplicates.contamination
 from lib.core.errors import UserError
 from lib.corpus.duplicates.contamination import Contamination, Index, benchmark_texts, index_texts
+from lib.corpus.reading.documents import Reading
 from lib.files.formats import format_of
 from lib.files.text_files import Broken
 from lib.settings.corpus import ReadingSettings
@@ -42,7 +43,8 @@ def test_nothing_is_held_out(tmp_path: Path) -> None:
 
 
 def read_benchmark(path: Path, **settings: Any) -> list[tuple[str, str] | Broken]:
-    return list(benchmark_texts(path, str(format_of(path)), path.name, ReadingSettings(**settings)))
+    reading = Reading(ReadingSettings(**settings), scratch=path.parent / "unpacked")
+    return list(benchmark_texts(path, str(format_of(path)), path.name, reading))
 
 
 def test_all_strings_of_a_benchmark_count(tmp_path: Path) -> None:

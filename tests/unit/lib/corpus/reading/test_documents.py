@@ -11,7 +11,7 @@ import pytest
 
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
-from lib.corpus.reading.documents import read_documents
+from lib.corpus.reading.documents import Reading, read_documents
 from lib.files import compression
 from lib.files.compression import BLOCK_BYTES
 from lib.files.text_files import Broken, Seen
@@ -24,7 +24,8 @@ DOCUMENTS = ["宴桃园豪杰三结义\n斩黄巾英雄首立功", 'a, "b"\tc', 
 def read_path(
     path: Path, file_format: str, field: str = "", seen: Seen | None = None, **settings: object
 ) -> list[str | Broken]:
-    return list(read_documents(path, file_format, field, seen or Seen(), ReadingSettings.model_validate(settings)))
+    reading = Reading(ReadingSettings.model_validate(settings), path.parent / "unpacked", text_field=field)
+    return list(read_documents(path, file_format, seen or Seen(), reading))
 
 
 def read(
@@ -222,7 +223,8 @@ def test_a_line_of_200_megabytes_takes_little_memory(tmp_path: Path) -> None:
         file.write('"}\n{"text": "乙"}\n'.encode())
     program = (
         "import re, sys; from pathlib import Path; from lib.corpus.reading.documents import *; "
-        "documents = list(read_documents(Path(sys.argv[1]), 'jsonl', '', Seen(), ReadingSettings())); "
+        "reading = Reading(ReadingSettings(), Path('unpacked')); "
+        "documents = list(read_documents(Path(sys.argv[1]), 'jsonl', Seen(), reading)); "
         "print([getattr(one, 'kind', one) for one in documents]); "
         # Not resource.getrusage, which counts what the parent held before the program started.
         "print(int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)"
