@@ -160,7 +160,7 @@ def copy_job(job: Job, donor: RunFolder, here: RunFolder) -> bool:
             return False
         ours = {path: inputs[donor.place(path)] for path in record.input or []}
         changes = {
-            "input": sorted(ours.values()),
+            "input": sorted(map(str, job.input)),  # one may be there twice
             "input_checksums": {ours.get(path, path): value for path, value in (record.input_checksums or {}).items()},
         }
         here.records._write_record(output, record.model_copy(update=changes))
