@@ -30,10 +30,10 @@ rule copy:
     shell: "cp {{input}} {{output}}; echo {{params.value}} | tee -i {{log}}"
 
 rule sum:
-    input: "results/copy/one", again="results/copy/one"
+    input: "results/copy/one", two="results/copy/one"
     output: "results/sum/manifest.json"
     params: value=config["second"]
-    shell: "cat {{input.again}} > results/sum/weights; echo '{{{{\\"files\\": {{{{\\"weights\\": 1}}}}}}}}' > {{output}}"
+    shell: "cat {{input.two}} > results/sum/weights; echo '{{{{\\"files\\": {{{{\\"weights\\": 1}}}}}}}}' > {{output}}"
 
 take_over(workflow, ROOT, RUN)
 """
