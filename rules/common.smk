@@ -15,7 +15,7 @@ from lib.runs.sharing import take_over
 from lib.settings.base import to_json, validate
 from lib.settings.pipeline import PipelineSettings
 from lib.workflow.inputs import read_inputs
-from lib.workflow.rules import doubling, json_rows, name_logs, program, training_resources
+from lib.workflow.rules import doubling, json_rows, name_logs, program, training_resources, training_settings
 from lib.workflow.stages import evaluated, finished, manifests, start_of_stage_2
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.

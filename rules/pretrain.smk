@@ -78,7 +78,7 @@ rule pretrain:
         **TRAINING,
     params:
         **program("pretrain"),
-        settings=to_json(SETTINGS.pretrain),
+        **training_settings(SETTINGS.pretrain),
         seed=SETTINGS.seed,
         gpu=SETTINGS.gpu,
         processes=SETTINGS.processes,

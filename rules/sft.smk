@@ -49,7 +49,7 @@ rule sft:
         **TRAINING,
     params:
         **program("sft"),
-        settings=to_json(SETTINGS.sft),
+        **training_settings(SETTINGS.sft),
         seed=SETTINGS.seed,
         gpu=SETTINGS.gpu,
         processes=SETTINGS.processes,

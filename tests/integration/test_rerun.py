@@ -118,6 +118,7 @@ def test_a_fresh_checkout_beside_the_results_makes_nothing(done: Workspace, tmp_
     ("section", "values", "expected"),
     [
         ("pretrain", {"learning_rate": 0.02}, PRETRAIN | REPORT),
+        ("pretrain", {"logging_steps": 10, "save_steps": 30, "max_minutes": 5}, REPORT),
         ("pretrain", {"block_size": 16}, PRETRAIN_DATA),
         ("sft", {"learning_rate": 0.02}, SFT),
         ("tokenizer", {"initialization": "random"}, {"extended_model"} | evaluations("extended") | PRETRAIN),

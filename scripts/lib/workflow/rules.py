@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
+from lib.settings.base import to_json
 from lib.settings.processes import ProcessSettings
+from lib.settings.training import WITHOUT_EFFECT, TrainingSettings
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
@@ -45,6 +47,19 @@ def json_rows(rows: Iterable[object], *columns: str) -> str:
 def doubling(amount: int) -> Callable[..., int]:
     """A resource (minutes, megabytes) of which every attempt asks for twice as much."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def training_settings(settings: TrainingSettings) -> dict[str, Any]:
+    """Parameters with a training stage's `settings` as its program takes them.
+
+    When to log, to save and to stop in good order changes no result, so a stage that is finished is not trained again
+    for it: Snakemake does not watch a parameter that is computed from the output, and `watched` has the rest.
+    """
+    watched = settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT))
+    return {
+        "settings": lambda wildcards, output: to_json(settings),
+        "watched": json.dumps(watched, ensure_ascii=False, sort_keys=True),
+    }
 
 
 def training_resources(settings: ProcessSettings) -> dict[str, Any]:
