@@ -47,7 +47,7 @@ report: $(VENV)/.installed
 	@$(FOLDER) && $(SNAKEMAKE) -- results/report.html
 
 chat: $(VENV)/.installed
-	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results/sft_model"
+	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results"
 
 compare: $(VENV)/.installed
 	@$(BIN)/python scripts/compare.py $(RUNS)

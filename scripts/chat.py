@@ -126,7 +126,9 @@ def converse(chat: Chat) -> None:
 
 
 def load(directory: Path, gpu: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model and tokenizer in `directory`; UserError when they are not there."""
+    """The model and tokenizer in `directory`, or of the last stage in a run's results; UserError when there are none."""
+    stages = (directory / name for name in ("sft_model", "pretrain_model"))
+    directory = next((stage for stage in stages if (stage / "config.json").is_file()), directory)
     if not (directory / "config.json").is_file():
         raise UserError(f"{directory} holds no model yet; `make run` makes it, or name another with --model")
     return load_model(directory, pick_device(gpu)), load_tokenizer(directory)
@@ -134,7 +136,7 @@ def load(directory: Path, gpu: int) -> tuple[PreTrainedModel, PreTrainedTokenize
 
 def main() -> None:
     parser = program_parser(__doc__)
-    parser.add_argument("--model", type=Path, default=Path("results/sft_model"), help="model directory")
+    parser.add_argument("--model", type=Path, default=Path("results"), help="model, or results of a run")
     parser.add_argument("--prompt", help="answer this and stop, instead of a conversation")
     parser.add_argument("--system", default="", help="system message; the chat template's own when not given")
     parser.add_argument("--temperature", type=float, default=0.7, help="0 always takes the most likely token")

@@ -9,7 +9,7 @@ from lib.settings.base import StageSettings
 
 class ProcessSettings(StageSettings):
     gpu: int = Field(default=0, ge=0)
-    """GPUs of each node that train together, one process each; 0 trains on the CPU. Scoring takes one, if there is any."""
+    """GPUs of each node that train together, one process each; 0 trains on the CPU. Scoring takes one, if any."""
     processes: int = Field(default=1, ge=1)
     """Processes of each node that train together where there are no GPUs. Raise it on machines with many cores."""
     nodes: int = Field(default=1, ge=1)

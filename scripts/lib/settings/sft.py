@@ -34,7 +34,7 @@ class InstructionSettings(StageSettings):
     date: datetime.date = datetime.date(2025, 1, 1)
     """Date that a chat template which asks for today's writes, in training and in the finished model's template."""
     max_length: int = Field(default=512, ge=16)
-    """Maximum number of tokens of an example; see `too_long`. Raise it for long conversations, as far as memory allows."""
+    """Maximum number of tokens of an example; see `too_long`. Raise it for long conversations if memory allows."""
     too_long: Literal["drop_turns", "skip"] = "drop_turns"
     """What becomes of longer examples: their oldest turns are dropped, or the whole example. Both are listed."""
     near_duplicates: bool = True
@@ -54,6 +54,6 @@ class SftSettings(InstructionSettings, TrainingSettings):
     sources: str = "config/instructions.tsv"
     """Sheet with one row per instruction set."""
     continue_adapter: bool = False
-    """Continue training the stage-1 adapter, with its settings in `pretrain`, instead of a new one on the merged model."""
+    """Continue training the stage-1 adapter, as set in `pretrain`, instead of a new one on the merged model."""
     embeddings: Literal["new_rows", "all", "none"] = "none"
     """Embedding rows trained beside the adapter: those of new tokens, all rows with the head, or none."""

@@ -41,7 +41,7 @@ class VocabularySettings(StageSettings):
     """UTF-8 file with terms, one on each line, that become tokens beside the learned ones. Give names and terms of your
     domain."""
     vocabulary_multiple: int = Field(default=1, ge=1)
-    """Learn enough tokens more to make the vocabulary's size a multiple of this, such as 64 for faster matrix products."""
+    """Learn as many more tokens as make the vocabulary's size a multiple of this; 64 makes products faster."""
     chat_template: Literal["chatml", "article", "none"] = "chatml"
     """Template for a base that has none, added with its control tokens unless no token is added."""
     keep_latin: bool = True

@@ -2,8 +2,8 @@
 
 A page is parsed as a browser parses it, by lexbor. What is left out: scripts and other things that are not read;
 what a style hides; navigation, footers, sidebars and forms by their elements, roles and usual class names, unless a
-form is around the whole page; and blocks that consist of links. If an element says that it is the main one (`<main>`, `<article>`), the rest of the page goes, too.
-Everything is one pass over the tree in document order, without recursion.
+form is around the whole page; and blocks that consist of links. If an element says that it is the main one (`<main>`,
+`<article>`), the rest of the page goes, too. Everything is one pass over the tree in document order, without recursion.
 """
 
 import re
