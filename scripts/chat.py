@@ -126,7 +126,7 @@ def converse(chat: Chat) -> None:
 
 
 def load(directory: Path, gpu: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model and tokenizer in `directory`, or of the last stage in a run's results; UserError when there are none."""
+    """The model in `directory`, or of the last stage of a run with these results; UserError when there is none."""
     stages = (directory / name for name in ("sft_model", "pretrain_model"))
     directory = next((stage for stage in stages if (stage / "config.json").is_file()), directory)
     if not (directory / "config.json").is_file():
