@@ -17,6 +17,7 @@ from lib.settings.corpus import (
     CleaningSettings,
     DecontaminationSettings,
     DeduplicationSettings,
+    FetchSettings,
     ReadingSettings,
     SharedLineSettings,
     SignatureSettings,
@@ -66,7 +67,7 @@ rule fetch:
         runtime=doubling(120),
     params:
         **program("fetch"),
-        settings=to_json(SETTINGS.corpus, ReadingSettings),
+        settings=to_json(SETTINGS.corpus, FetchSettings),
         source=lambda wildcards: json.dumps(asdict(replace(CORPUS_SOURCES[wildcards.source], **NOT_READ))),
         listing=lambda wildcards: (
             "" if wildcards.source in WATCHED else listing_fingerprint(INPUTS.corpus_files[wildcards.source])
@@ -148,17 +149,13 @@ rule shared_lines:
 
 
 rule mix:
-    """Turn a source's weight and maximum size into how often each of its documents is trained on."""
+    """Turn a source's weight and maximum size into how often each of its documents is trained on.
+
+    Of a source so small that chance holds none of its documents out, the one that comes nearest is.
+    """
     input:
-        # Without a maximum there is nothing to count.
-        lambda wildcards: (
-            [
-                *expand("results/corpus/signatures/{source}/{shard}.parquet", source=wildcards.source, shard=SHARDS),
-                f"results/corpus/duplicates/{wildcards.source}.parquet",
-            ]
-            if CORPUS_SOURCES[wildcards.source].max_characters
-            else []
-        ),
+        expand("results/corpus/signatures/{{source}}/{shard}.parquet", shard=SHARDS),
+        "results/corpus/duplicates/{source}.parquet",
     output:
         "results/corpus/mix/{source}.json",
     conda:

@@ -4,8 +4,9 @@ r"""Bring the finished corpus together: counts, a data card and the manifest tha
         --sources '[{"name": "news", "uri": "data/news.jsonl", "license": "CC0-1.0"}]' \
         --output results/corpus/manifest.json
 
-Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json,
-shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json and, with corpus.decontaminate, decontaminated/SOURCE/SHARD.json.
+Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, mix/SOURCE.json,
+clean/SOURCE/SHARD.json, shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json and, with corpus.decontaminate,
+decontaminated/SOURCE/SHARD.json.
 Writes summary.tsv (a row per source and rule), README.md and, last, the manifest. Fails when nothing is left to train
 on or to hold out.
 """
@@ -46,6 +47,8 @@ class SourceCounts:
     source: Source
     raw: dict[str, Any]
     """Documents, characters and files as fetched."""
+    mix: dict[str, Any]
+    """Which documents are trained on, and how often."""
     shared_lines: list[str]
     """The most frequent ones."""
     clean: list[dict[str, dict[str, int]]]
@@ -75,6 +78,7 @@ def main() -> None:
         path.write_text(
             data_card(
                 [(counts.source, counts.raw, counts.shared_lines) for counts in sources],
+                [counts.source.name for counts in sources if counts.mix["held_out"]],
                 results(table),
                 table,
                 settings,
@@ -94,6 +98,7 @@ def read_counts(directory: Path, source: Source, settings: CorpusSettings) -> So
     return SourceCounts(
         source,
         read_json(directory / "raw" / f"{source.name}.json"),
+        read_json(directory / "mix" / f"{source.name}.json"),
         first_shared_lines(directory / "shared_lines" / f"{source.name}.parquet", EXAMPLES),
         [read_json(directory / "clean" / name) for name in names],
         [read_json(directory / "split" / name) for name in names],
@@ -155,7 +160,8 @@ def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
     if not left["validation"]:
         raise UserError(
             f"no document is held out: {read:,} read, {split['train']:,} to train on; "
-            f"raise corpus.validation_fraction ({settings.validation_fraction}) or add documents"
+            "a source needs at least two documents for that; lower corpus.split_length "
+            f"({settings.split_length:,}) or add documents"
         )
     if not split["train"]:
         raise UserError(

@@ -6,10 +6,11 @@ r"""Fetch a source of text, read its documents and deal them round robin into Pa
 Writes the shards into the folder beside the output that is named like it: results/corpus/raw/news/0000.parquet, …,
 with the columns id and text. Records that cannot be read go into quarantine/news.parquet beside the output's folder
 (file, position, reason, the first characters), and files/news.parquet describes each file. The output itself counts
-documents, characters, and what was left out.
+documents, characters, what was left out and what was divided.
 """
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ import pyarrow as pa
 from lib.core.errors import UserError
 from lib.core.outputs import new_directory, new_file, write_json
 from lib.core.program import program_parser, run, say
+from lib.corpus.reading.chapters import divided
 from lib.corpus.reading.documents import Reading, read_documents
 from lib.corpus.storage.batches import TableWriter
 from lib.corpus.storage.quarantine import Quarantine
@@ -30,7 +32,7 @@ from lib.files.decoding import chosen_encoding, readable_name
 from lib.files.formats import ARCHIVES, check_format, choose_formats, conversions
 from lib.files.text_files import Broken, Seen
 from lib.settings.base import from_json
-from lib.settings.corpus import ReadingSettings
+from lib.settings.corpus import FetchSettings
 from lib.settings.sheets import Source
 from lib.sources.listing import fetched_source_files
 
@@ -55,6 +57,8 @@ class Totals:
     """Records that cannot be read, by the beginning of the reason."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Entries that are no documents, by the reason."""
+    divided: Counter[str] = field(default_factory=Counter)
+    """Long documents, and the parts that they were divided into."""
 
 
 def main() -> None:
@@ -65,7 +69,7 @@ def main() -> None:
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    settings = from_json(ReadingSettings, args.settings)
+    settings = from_json(FetchSettings, args.settings)
     source = Source(**json.loads(args.source))
     if source.format:
         check_format(source.format)
@@ -95,7 +99,8 @@ def main() -> None:
         totals = Totals()
         described: list[dict[str, Any]] = []
         with TableWriter(table, FILES) as file_rows, Quarantine(quarantine) as broken:
-            texts = read_all(files, formats, reading, totals, described, file_rows, broken)
+            length = settings.split_length if settings.split_documents == "auto" else sys.maxsize
+            texts = read_all(files, formats, reading, length, totals, described, file_rows, broken)
             for documents, characters in deal(texts, source.name, shard_paths(directory, args.shards)):
                 say(f"corpus: fetch {source.name}: {documents:,} documents, {characters:,} characters read")
             for name in ignored:
@@ -116,6 +121,7 @@ def main() -> None:
                 "undecodable_bytes": totals.undecodable_bytes,
                 "quarantined": dict(sorted(totals.quarantined.items())),
                 "left_out": dict(sorted(totals.left_out.items())),
+                "divided": dict(totals.divided),
             },
         )
     if totals.undecodable_bytes:
@@ -125,6 +131,12 @@ def main() -> None:
             f"corpus: fetch {source.name}: {totals.quarantined.total():,} records in quarantine; "
             f"the first one: {broken.first}"
         )
+    if totals.divided:
+        say(
+            f"corpus: fetch {source.name}: {totals.divided['documents']:,} documents longer than "
+            f"{settings.split_length:,} characters divided into {totals.divided['parts']:,} parts, at chapters or ends "
+            "of paragraphs"
+        )
     for reason, number in sorted(totals.left_out.items()):
         say(f"corpus: fetch {source.name}: left out: {number:,} {reason}")
 
@@ -133,12 +145,13 @@ def read_all(
     files: dict[str, str],
     formats: dict[str, str],
     reading: Reading,
+    split_length: int,
     totals: Totals,
     described: list[dict[str, Any]],
     file_rows: TableWriter,
     broken: Quarantine,
 ) -> Iterator[str]:
-    """The documents of all files, one after another. Adds up totals, describes files and puts broken records aside."""
+    """The documents of all files, long ones in parts. Adds up totals, describes files and puts broken records aside."""
     for name, file_format in formats.items():
         path, shown = Path(files[name]), readable_name(name)
         seen = Seen()
@@ -149,10 +162,16 @@ def read_all(
                 totals.quarantined[document.kind] += 1
                 broken.put(shown, document)
             else:
-                documents += 1
-                passed_on = [document]
+                parts = divided(document, split_length)
                 del document  # it may be tens of megabytes, and the next one is read while this name would hold it
-                yield passed_on.pop()
+                before = documents
+                for part in parts:
+                    documents += 1
+                    passed_on = [part]
+                    del part
+                    yield passed_on.pop()
+                if documents - before > 1:
+                    totals.divided.update(documents=1, parts=documents - before)
         totals.encodings[seen.encoding] += 1
         totals.undecodable_bytes += seen.undecodable_bytes
         totals.left_out += seen.left_out

@@ -59,7 +59,9 @@ def main() -> None:
             add(counts, "shared_lines", remaining.short, changed=remaining.changed, removed=remaining.removed)
             kept = remaining.kept
             del remaining
-            is_held_out = pl.Series(are_held_out(kept["hash"], settings.validation_fraction, args.seed))
+            is_held_out = pl.Series(
+                are_held_out(kept["hash"], settings.validation_fraction, args.seed, mix["held_out"])
+            )
             held_out = kept.filter(is_held_out).select("id", "text")
             add(counts, "validation", held_out)
             validation.write(held_out)

@@ -38,14 +38,15 @@ PRETRAIN_TOKENS = per_shard("pretrain_tokens") | PRETRAIN_DATA
 TOKENIZER = {"tokenizer", "extended_model", "sft_data"} | EVALUATION | PRETRAIN_TOKENS
 CORPUS = {"corpus"} | TOKENIZER
 SHARED_LINES = per_source("shared_lines") | per_shard("split") | CORPUS
-CLEAN = per_shard("clean") | per_source("deduplicate") | SHARED_LINES
+DUPLICATES = per_source("deduplicate") | per_source("mix") | SHARED_LINES
+CLEAN = per_shard("clean") | DUPLICATES
 # Of the last source alone, which no other one hangs on.
 LETTERS_CLEAN = set().union(
-    *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines")),
+    *(per_source(rule, "letters") for rule in ("deduplicate", "shared_lines", "mix")),
     *(per_shard(rule, "letters") for rule in ("clean", "split")),
 )
 FETCH = per_source("fetch") | CLEAN
-EVERYTHING = {"base_model"} | per_source("mix") | FETCH
+EVERYTHING = {"base_model"} | FETCH
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_fresh_checkout_beside_the_results_makes_nothing(done: Workspace, tmp_
         ("tokenizer", {"initialization": "random"}, {"extended_model"} | evaluations("extended") | PRETRAIN),
         ("corpus", {"minimum_length": 21}, CLEAN),
         ("corpus", {"near_duplicate_ngram": 4}, CLEAN),
-        ("corpus", {"near_duplicate_similarity": 0.9}, per_source("deduplicate") | SHARED_LINES),
+        ("corpus", {"near_duplicate_similarity": 0.9}, DUPLICATES),
         ("corpus", {"shared_line_share": 0.5}, SHARED_LINES),
         ("evaluation", {"max_characters": 300}, EVALUATION),
     ],
@@ -142,28 +143,12 @@ def test_a_weight_makes_what_follows_from_splitting_its_source(done: Workspace) 
     assert done.planned() == per_source("mix", "letters") | per_shard("split", "letters") | CORPUS
 
 
-def test_a_source_is_mixed_by_its_text_only_under_a_cap(done: Workspace) -> None:
-    sheet = done.root / "config" / "corpus.tsv"
-    sheet.write_text(
-        "name\turi\tmax_characters\nstories\tdata/stories.jsonl\t\nletters\tdata/letters.jsonl\t100000\n",
-        encoding="utf-8",
-    )
-    mixes = [f"results/corpus/mix/{source}.json" for source in SOURCES]
-    assert done.planned(*mixes) == per_source("mix", "letters")
-    done.make(*mixes)
-    done.configure(corpus={"minimum_length": 21})
-    # The shards of the source above, too, which letters may repeat.
-    assert done.planned(*mixes) == per_shard("clean") | per_source("deduplicate", "letters") | per_source(
-        "mix", "letters"
-    )
-
-
 def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Workspace) -> None:
     shutil.copyfile(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
     done.write_sheet("corpus", stories="data/tales.jsonl", letters="data/letters.jsonl")
     # What is a duplicate in the second source hangs on the first one.
     theirs = per_source("fetch", "stories") | per_shard("clean", "stories")
-    assert done.planned() == theirs | per_source("deduplicate") | SHARED_LINES
+    assert done.planned() == theirs | DUPLICATES
 
 
 def test_a_changed_last_source_leaves_all_of_the_other_alone(done: Workspace) -> None:

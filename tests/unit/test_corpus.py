@@ -32,7 +32,7 @@ from lib.settings.corpus import (
     CorpusSettings,
     DecontaminationSettings,
     DeduplicationSettings,
-    ReadingSettings,
+    FetchSettings,
     SharedLineSettings,
     SignatureSettings,
     SplitSettings,
@@ -64,7 +64,7 @@ class Run:
             self.program(
                 fetch,
                 output=f"raw/{row['name']}.json",
-                settings=part(ReadingSettings),
+                settings=part(FetchSettings),
                 source=row,
                 shards=shards,
             )
@@ -203,6 +203,47 @@ def test_documents_do_not_depend_on_the_number_of_shards(run: Run, sources: dict
             pl.concat(map(pl.read_parquet, paths)).sort("id").write_ndjson(tmp_path / "sorted")
             written.append((tmp_path / "sorted").read_bytes())
     assert written[0:3] == written[3:6] == written[6:9]
+
+
+def random_text(seed: int, characters: int) -> str:
+    """Lines of fifty characters each."""
+    letters = random.Random(seed).choices(PROSE, k=characters)
+    return "".join(f"{''.join(letters[at : at + 50])}。\n" for at in range(0, characters, 50))
+
+
+@pytest.mark.parametrize("documents", [1, 10])
+def test_few_long_documents_are_divided_and_some_parts_held_out(run: Run, tmp_path: Path, documents: int) -> None:
+    folder = tmp_path / "novels"
+    folder.mkdir()
+    for number in range(documents):
+        chapters = [
+            f"第{chapter}回\n{random_text(100 * number + chapter, 1500)}" for chapter in range(1, 40 // documents)
+        ]
+        (folder / f"{number}.txt").write_text("".join(chapters), encoding="utf-8")
+    written: list[bytes] = []
+    for shards in (1, 3):
+        run.directory = tmp_path / str(shards)
+        run({"novels": str(folder)}, shards=shards, validation_fraction=0.05, split_length=4_000, target_script="any")
+        for name in ("train", "validation"):
+            paths = sorted(run.directory.glob(f"{name}/*/*.parquet"))
+            found = pl.concat(map(pl.read_parquet, paths)).sort("id")
+            assert len(found)
+            assert found["text"].str.starts_with("第").all()
+            found.write_ndjson(tmp_path / "sorted")
+            written.append((tmp_path / "sorted").read_bytes())
+        card = (run.directory / "README.md").read_text(encoding="utf-8")
+        parts = 39 if documents == 1 else 30
+        assert f"{documents} documents longer than 4,000 characters were divided into {parts} parts" in card
+    assert written[0:2] == written[2:4]
+
+
+def test_the_only_document_of_a_corpus_cannot_be_held_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "novel.txt").write_text(random_text(1, 5_000), encoding="utf-8")
+    message = r"no document is held out: 1 read, .*at least two documents .*lower corpus.split_length \(20,000\)"
+    with pytest.raises(UserError, match=message):
+        run({"novel": "novel.txt"}, validation_fraction=0.05)
+    with pytest.raises(UserError, match="no document is held out"):
+        run({"novel": "novel.txt"}, validation_fraction=0.05, split_length=1_000, split_documents="never")
 
 
 @pytest.fixture
@@ -392,10 +433,6 @@ def contents(directory: Path) -> dict[str, bytes]:
             {"minimum_length": 1000},
             "nothing survives cleaning: 75 documents read, dropped by rule: minimum_length 75; "
             r"lower corpus.minimum_length \(1000\) or look at results/corpus/dropped/",
-        ),
-        (
-            {"validation_fraction": 1e-6},
-            r"no document is held out: .*raise corpus.validation_fraction .* or add documents",
         ),
         ({"validation_fraction": 1 - 1e-6}, "no document is left to train on: .*lower corpus.validation_fraction"),
     ],

@@ -72,6 +72,7 @@ def test_a_single_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "undecodable_bytes": 0,
         "quarantined": {},
         "left_out": {},
+        "divided": {},
     }
     assert texts(tmp_path) == ["甲乙", "丙"]
     assert table(tmp_path, "files") == [row]

@@ -40,7 +40,7 @@ class Stage:
         keys = line_keys(pl.Series(lines, dtype=pl.String))
         self.write("shared_lines/news.parquet", pl.DataFrame({"line": keys}))
         (self.directory / "mix").mkdir()
-        everything = {"weight": 1, "max_characters": None, "before": None}
+        everything = {"weight": 1, "max_characters": None, "before": None, "held_out": None}
         (self.directory / "mix" / "news.json").write_text(json.dumps(everything | mix))
 
         output = self.directory / "split" / "news" / "0000.json"

@@ -12,6 +12,7 @@ from lib.settings.sheets import Source
 
 def data_card(
     sources: Sequence[tuple[Source, Mapping[str, Any], Sequence[str]]],
+    nearest_held_out: Sequence[str],
     splits: Mapping[str, Mapping[str, int]],
     table: pd.DataFrame,
     settings: CorpusSettings,
@@ -19,14 +20,16 @@ def data_card(
 ) -> str:
     """The card's Markdown.
 
-    `sources` come with what fetching found out about them, and some of their shared lines; `splits` are documents and
-    characters of the finished ones; `table` is summary.tsv.
+    `sources` come with what fetching found out about them, and some of their shared lines. Of those named in
+    `nearest_held_out`, chance held no document out. `splits` are documents and characters of the finished ones; `table`
+    is summary.tsv.
     """
     header = [*table.columns[:3], *(column.replace("_", " ") for column in table.columns[3:])]
     rows = [[_number(value) if isinstance(value, int) else value for value in row] for row in table.values.tolist()]
     return render(
         "data_card.md.jinja",
         sources=sources,
+        nearest_held_out=nearest_held_out,
         splits=splits,
         source_table=_source_table(sources),
         rule_table=markdown_table(header, rows),

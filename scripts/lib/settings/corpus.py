@@ -78,6 +78,18 @@ class ReadingSettings(ReadingLimits):
     """What becomes of records that cannot be read: they are quarantined and counted, or the run stops."""
 
 
+class FetchSettings(ReadingSettings):
+    """How sources of text are read."""
+
+    split_documents: Literal["auto", "never"] = "auto"
+    """Divide documents that are longer than `split_length` at headings of chapters (第…回, Chapter 1, Markdown's), and
+    long chapters at ends of paragraphs, so that a part can be held out. HTML pages stay whole; `never` leaves all as
+    they are."""
+    split_length: int = Field(default=20_000, ge=1_000)
+    """Length in characters from which documents are divided, and maximum length of the parts. Raise it to train on
+    longer contexts."""
+
+
 class CleaningSettings(StageSettings):
     """What happens to each document by itself."""
 
@@ -206,7 +218,8 @@ class SplitSettings(StageSettings):
     """Which documents are held out."""
 
     validation_fraction: float = Field(default=0.05, gt=0, lt=1)
-    """Share of documents held out from training, chosen by a hash of their text."""
+    """Share of documents held out from training, chosen by a hash of their text; of a source of several documents, at
+    least one."""
 
 
 class DecontaminationSettings(StageSettings):
@@ -246,7 +259,7 @@ AS_IT_IS: dict[str, Any] = {
 
 
 class CorpusSettings(
-    ReadingSettings, SourceSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
+    FetchSettings, SourceSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
 ):
     enabled: bool = True
     """Read a corpus; `false` does without one: no tokens are learned, no stage 1 is trained."""

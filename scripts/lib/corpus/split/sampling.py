@@ -27,9 +27,15 @@ def are_below(numbers: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.b
     return numbers < np.uint64(int(share * 2**64))
 
 
-def are_held_out(hashes: pl.Series, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Whether each document belongs to validation."""
-    return are_below(draws(hashes, f"{seed}"), fraction)
+def validation_draws(hashes: pl.Series, seed: int) -> npt.NDArray[np.uint64]:
+    """What decides whether each document belongs to validation: the lowest numbers do."""
+    return draws(hashes, f"{seed}")
+
+
+def are_held_out(hashes: pl.Series, fraction: float, seed: int, nearest: str | None = None) -> npt.NDArray[np.bool_]:
+    """Whether each document belongs to validation; the one with the hash `nearest` does in any case."""
+    held_out = are_below(validation_draws(hashes, seed), fraction)
+    return held_out | np.asarray(hashes == (nearest or ""), np.bool_)
 
 
 def copies(hashes: pl.Series, weight: float, seed: int) -> npt.NDArray[np.int64]:

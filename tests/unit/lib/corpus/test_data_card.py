@@ -1,5 +1,6 @@
 """The data card shows what data say as text."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,15 +24,16 @@ def raw(**changed: Any) -> dict[str, Any]:
         "number_of_ignored_files": 0,
         "quarantined": {},
         "left_out": {},
+        "divided": {},
         **changed,
     }
 
 
-def card(settings: CorpusSettings, raw: dict[str, Any], lines: list[str]) -> str:
+def card(settings: CorpusSettings, raw: dict[str, Any], lines: list[str], nearest: Sequence[str] = ()) -> str:
     source = Source("news", HOSTILE, license=HOSTILE, settings={"minimum_length": 7})
     table = pd.DataFrame({"source": ["news"], "step": ["clean"], "rule": ["mine"], "documents_in": [1234]})
     splits = {"train": {"documents": 1000, "characters": 50000}}
-    return data_card([(source, raw, lines)], splits, table, settings, 3)
+    return data_card([(source, raw, lines)], nearest, splits, table, settings, 3)
 
 
 def test_hostile_text_is_shown_as_text() -> None:
@@ -57,6 +59,13 @@ def test_figures_and_settings_are_there() -> None:
     ):
         assert part in text, part
     assert "share, and that were dropped" not in text
+
+
+def test_what_was_divided_and_held_out_is_told() -> None:
+    text = card(CorpusSettings(), raw(divided={"documents": 1, "parts": 1200}), [], ["news"])
+    assert "- news: 1 documents longer than 20,000 characters were divided into 1,200 parts, at chapters" in text
+    assert "- news: chance held no document out; the one that came nearest is held out" in text
+    assert "divided into" not in card(CorpusSettings(), raw(), [])
 
 
 def test_what_was_left_out_is_told() -> None:
