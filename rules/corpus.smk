@@ -24,13 +24,17 @@ from lib.settings.corpus import (
     SplitSettings,
 )
 from lib.settings.sheets import NAME_PATTERN
-from lib.sources.listing import WATCHED_FILES, listing_fingerprint
+from lib.sources.listing import WATCHED_FILES, can_be_watched, listing_fingerprint
 
 # Columns of a source's row that change nothing in what is read from it.
 NOT_READ = {"license": "", "weight": 1, "max_characters": None, "replay": 0, "settings": {}}
 
-# A source of more files than this is watched by a fingerprint of their list, which is quicker.
-WATCHED = {name: files for name, files in INPUTS.corpus_files.items() if len(files) <= WATCHED_FILES}
+# Other sources are watched by a fingerprint of their files' list: quicker for many files, and for any names.
+WATCHED = {
+    name: files
+    for name, files in INPUTS.corpus_files.items()
+    if len(files) <= WATCHED_FILES and all(map(can_be_watched, files))
+}
 
 # Instructions that training text is checked against, if it is checked.
 HELD_OUT_SETS = list(INSTRUCTION_SOURCES.values()) if SETTINGS.corpus.decontaminate_instructions else []
@@ -229,7 +233,7 @@ rule held_out:
         shards=len(SHARDS),
         reading=to_json(SETTINGS.corpus, ReadingSettings),
         sets=json_rows(HELD_OUT_SETS, "name", "uri", "sha256", "format", "layout", "columns"),
-        benchmarks=SETTINGS.corpus.benchmarks,
+        benchmarks=lambda wildcards: SETTINGS.corpus.benchmarks,
     shell:
         "python {params.program:q} --settings {params.settings:q} --sources {params.sources:q} --shards {params.shards}"
         " --directory results/corpus --reading {params.reading:q} --sets {params.sets:q} --downloads work/downloads"

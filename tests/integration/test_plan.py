@@ -1,6 +1,7 @@
 """What can be known before anything runs: the plan on one machine and on a cluster, lint."""
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lib.core.outputs import read_json
 from lib.settings.base import to_json, validate
 from lib.settings.pipeline import PipelineSettings
 from workspace import PROJECT, Workspace, copy_project
@@ -113,6 +115,23 @@ def test_libraries_take_as_many_threads_as_the_rule_asks_for(fresh: Workspace) -
     environment = json.loads((fresh.root / "results" / "corpus" / "mix" / "stories.json").read_text(encoding="utf-8"))
     for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"):
         assert environment[name] == "1"
+
+
+def test_sources_with_files_of_any_names_are_read(fresh: Workspace) -> None:
+    odd = fresh.root / "data" / "odd"
+    odd.mkdir()
+    for name in ("{x}.txt", "a{1}.txt", "\"quoted'.txt", "new\nline.txt", os.fsdecode("槐花.txt".encode("gbk"))):
+        (odd / name).write_text("院子里的老槐树今年开花开得很晚。", encoding="utf-8")
+    fresh.write_sheet("corpus", odd="data/odd", one="data/odd/a{1}.txt")
+    everything = fresh.planned()
+    assert {"fetch source=odd", "fetch source=one", "corpus"} <= everything
+    fresh.make("results/corpus/raw/odd.json", "results/corpus/raw/one.json")
+    documents = [
+        read_json(fresh.root / "results" / "corpus" / "raw" / f"{name}.json")["documents"] for name in ("odd", "one")
+    ]
+    assert documents == [5, 1]
+    (odd / "{x}.txt").write_text("又一年，它开得早了。", encoding="utf-8")
+    assert everything - fresh.planned() == {"fetch source=one"}
 
 
 def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:

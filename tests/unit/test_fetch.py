@@ -118,6 +118,21 @@ def test_an_archive_with_a_format_and_an_encoding_for_its_files(
         run(tmp_path, monkeypatch, uri=str(tmp_path / "data.zip"), encoding="gbk2312")
 
 
+def test_files_of_any_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["{x}.txt", "a{1}.txt", "\"quoted'.txt", "new\nline.txt", os.fsdecode("槐花.txt".encode("gbk"))]
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in names:
+        (data / name).write_text(name.encode("utf-8", "replace").decode(), encoding="utf-8")
+    (data / os.fsdecode("柳絮.bin".encode("gbk"))).touch()
+    facts = run(tmp_path, monkeypatch, uri=str(data))
+    assert sorted(file["name"] for file in facts["files"]) == sorted([*names[:-1], "槐花.txt"])
+    assert facts["ignored_files"] == ["柳絮.bin"]
+    assert facts["documents"] == 5
+    facts = run(tmp_path, monkeypatch, uri=str(data / "a{1}.txt"))
+    assert texts(tmp_path) == ["a{1}.txt"]
+
+
 def test_a_byte_order_mark_is_no_text_where_the_sheet_says_utf_8(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

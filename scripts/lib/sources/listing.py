@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from lib.sources.addresses import fetched, parse
 
 WATCHED_FILES = 1_000
 """Files of one source that a rule names as its inputs; of more, it watches the listing."""
+# Snakemake reads braces as wildcards, and writes what it watches in lines of UTF-8.
+_NOT_WATCHED = re.compile("[{}\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def local_source_files(uri: str) -> list[str]:
@@ -21,10 +24,16 @@ def local_source_files(uri: str) -> list[str]:
     return list(_files(address).values()) if isinstance(address, Path) else []
 
 
-def listing_fingerprint(files: list[str]) -> str:
-    """Hex digest of names, sizes and times of change: what a rule watches in place of more than WATCHED_FILES files.
+def can_be_watched(file: str) -> bool:
+    """Whether a rule can name the file as its input."""
+    return not _NOT_WATCHED.search(file)
 
-    A workflow engine that looks at each of a million inputs by itself takes minutes for it, whatever it is asked to do.
+
+def listing_fingerprint(files: list[str]) -> str:
+    """Hex digest of names, sizes and times of change.
+
+    It is what a rule watches in place of more than WATCHED_FILES files, or of files that it cannot name. A workflow
+    engine that looks at each of a million inputs by itself takes minutes for it, whatever it is asked to do.
     """
     digest = hashlib.sha256()
     for file in files:

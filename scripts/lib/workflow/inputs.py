@@ -1,17 +1,18 @@
 """What the user gives: the sheets' rows, and the local files that rules must watch for each address in the settings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lib.base_model.families import check_local
 from lib.chat.known_templates import is_file
-from lib.core.errors import about
+from lib.core.errors import UserError, about
 from lib.core.places import local_path
 from lib.files import formats
 from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import Source, read_sheet, replay_shares
 from lib.sources.addresses import MODEL_FILES, local_files
-from lib.sources.listing import local_source_files
+from lib.sources.listing import can_be_watched, local_source_files
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def read_inputs(settings: PipelineSettings) -> Inputs:
         corpus_files = {name: local_source_files(row.uri) for name, row in corpus.items()}
         replay = replay_shares(corpus)
     with about(settings.sft.sources):
-        instruction_files = [path for row in instructions.values() for path in local_source_files(row.uri)]
+        instruction_files = _watched(path for row in instructions.values() for path in local_source_files(row.uri))
     return Inputs(corpus, instructions, replay, corpus_files, instruction_files, _named_files(settings))
 
 
@@ -59,10 +60,20 @@ def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
     files: dict[str, list[str]] = {}
     for key, address in (directories | single).items():
         with about(f"settings: {key}"):
-            files[key] = local_files(address, MODEL_FILES if key in directories else ("*",)) if address else []
+            patterns = MODEL_FILES if key in directories else ("*",)
+            files[key] = _watched(local_files(address, patterns) if address else [])
             if address and key in models:
                 check_local(local_path(address))
     for key, addresses in texts.items():
         with about(f"settings: {key}"):
-            files[key] = [path for address in addresses for path in local_source_files(address)]
+            files[key] = _watched(path for address in addresses for path in local_source_files(address))
     return files
+
+
+def _watched(files: Iterable[str]) -> list[str]:
+    """The files; UserError for one that no rule can name."""
+    found = list(files)
+    for file in found:
+        if not can_be_watched(file):
+            raise UserError(f"{file!r}: rename this file; a workflow cannot watch names with braces or odd characters")
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
-from lib.settings.base import to_json
+from lib.settings.base import json_parameter, to_json
 from lib.settings.processes import ProcessSettings
 from lib.settings.training import WITHOUT_EFFECT, TrainingSettings
 
@@ -41,7 +41,7 @@ def name_logs(rules: Iterable[Any]) -> None:
 
 def json_rows(rows: Iterable[object], *columns: str) -> str:
     """Rows of a sheet as a program takes them: a JSON list with the columns that it uses."""
-    return json.dumps([{column: getattr(row, column) for column in columns} for row in rows], ensure_ascii=False)
+    return json_parameter([{column: getattr(row, column) for column in columns} for row in rows])
 
 
 def doubling(amount: int) -> Callable[..., int]:

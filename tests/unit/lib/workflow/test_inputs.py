@@ -55,6 +55,17 @@ def test_sheets_of_stages_that_are_off_are_not_read() -> None:
     assert found.files["tokenizer.uri"] == ["mine/tokenizer.json"]
 
 
+@pytest.mark.parametrize("name", ["{x}.jsonl", "a{1}.jsonl", "a\nb.jsonl"])
+def test_names_that_no_rule_can_watch(tmp_path: Path, name: str) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "odd" / "全角　\"quoted'.jsonl").write_text("{}", encoding="utf-8")
+    (tmp_path / "corpus.tsv").write_text("name\turi\na\todd\n", encoding="utf-8")
+    assert len(inputs().corpus_files["a"]) == 2
+    with pytest.raises(UserError, match=r"settings: evaluation.control: 'odd/.*: rename this file"):
+        inputs(evaluation={"control": "odd"})
+
+
 @pytest.mark.parametrize(
     ("sections", "where"),
     [

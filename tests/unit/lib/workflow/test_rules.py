@@ -1,7 +1,11 @@
 """What rules share."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
+from snakemake.io import get_wildcard_names
 
 from lib.core.fingerprint import code_fingerprint
 from lib.settings.processes import ProcessSettings
@@ -18,6 +22,13 @@ def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:
     rows = [SimpleNamespace(name="诗", uri="data/a.jsonl", weight=2), SimpleNamespace(name="b", uri="", weight=1)]
     assert json_rows(rows, "weight", "name") == '[{"weight": 2, "name": "诗"}, {"weight": 1, "name": "b"}]'
     assert json_rows([], "name") == "[]"
+
+
+@pytest.mark.parametrize("name", ["{x}.txt", "a{1}.txt", "{{x}}", "{ x, [0-9]+}", "\\{x}", '{"a": 1}', "{}"])
+def test_names_in_braces_are_no_wildcards(name: str) -> None:
+    text = json_rows([SimpleNamespace(uri=name)], "uri")
+    assert not get_wildcard_names(text)
+    assert json.loads(text) == [{"uri": name}]
 
 
 def test_every_attempt_asks_for_twice_as_much() -> None:
