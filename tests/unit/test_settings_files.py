@@ -42,7 +42,7 @@ def test_steps_epochs_and_rates_are_those_of_the_first_lines(name: str) -> None:
         assert stage.learning_rate == float(rate)
 
 
-@pytest.mark.parametrize("name", set(TEXTS) - {"demo"})
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"demo"}))
 def test_what_a_file_leaves_out_has_the_documented_default(name: str) -> None:
     given = yaml.safe_load(TEXTS[name])
     settings = resolved(name)
@@ -53,7 +53,7 @@ def test_what_a_file_leaves_out_has_the_documented_default(name: str) -> None:
                 assert getattr(getattr(settings, section), key) == value, (section, key)
 
 
-@pytest.mark.parametrize("name", set(TEXTS) - {"demo"})
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"demo"}))
 def test_the_questions_are_not_those_of_the_demo(name: str) -> None:
     prompts = resolved(name).evaluation.prompts
     assert prompts
