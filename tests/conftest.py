@@ -3,3 +3,8 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes in a test's id by their length: archives hold times, and every process must collect the same ids."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
