@@ -13,8 +13,8 @@ from lib.corpus.cleaning import boilerplate, mojibake, normalize, personal_data,
 from lib.corpus.cleaning.custom_rules import CustomRule, apply, load_custom_rules
 from lib.corpus.cleaning.filters import LENGTH, RULES, Rule, character_shares
 from lib.corpus.cleaning.rewrite import Step, StepCounts, rewrite
-from lib.corpus.extraction.html_page import PAGE
 from lib.corpus.extraction.html_tags import HAS_MARKUP, strip_pages, strip_tags
+from lib.corpus.extraction.page_tree import PAGE
 from lib.settings.corpus import CleaningSettings
 from lib.text.hashes import text_hashes
 from lib.text.series import count_characters
@@ -40,7 +40,7 @@ def steps(settings: CleaningSettings) -> list[Step]:
     """
     switched = [
         Step("repair_mojibake", mojibake.has_mojibake, mojibake.repair_mojibake),
-        Step("strip_html", lambda: PAGE, strip_pages, is_whole=True),
+        Step("strip_html", lambda: PAGE, partial(strip_pages, kind=settings.page_kind), is_whole=True),
         Step("strip_html", lambda: HAS_MARKUP, strip_tags),
         Step("strip_control", lambda: normalize.HAS_CONTROL, normalize.strip_control),
         # Before indentation goes, which tells where paragraphs begin.

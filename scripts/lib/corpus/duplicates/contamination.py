@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lib.corpus.extraction.html_page import is_page
 from lib.corpus.extraction.html_tags import strip_markup
+from lib.corpus.extraction.page_tree import is_page
 from lib.corpus.reading.documents import Reading, read_documents
 from lib.files.decoding import valid_text
 from lib.files.formats import RECORDS, TEXTS

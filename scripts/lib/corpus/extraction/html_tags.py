@@ -10,7 +10,8 @@ import re
 
 import polars as pl
 
-from lib.corpus.extraction.html_page import BLOCKS, PAGE, UNREAD, page_text
+from lib.corpus.extraction.html_page import PageKind, page_text
+from lib.corpus.extraction.page_tree import BLOCKS, PAGE, UNREAD
 from lib.text.series import replaced
 
 _INLINE = (
@@ -63,12 +64,12 @@ def strip_markup(texts: pl.Series) -> pl.Series:
     return strip_tags(strip_pages(texts))
 
 
-def strip_pages(texts: pl.Series) -> pl.Series:
+def strip_pages(texts: pl.Series, kind: PageKind = "inferred") -> pl.Series:
     """Put the main text of a page in its place."""
     pages = texts.str.contains(PAGE).arg_true()
     if not len(pages):
         return texts
-    main_texts = pl.Series([page_text(page) for page in texts.gather(pages)], dtype=pl.String)
+    main_texts = pl.Series([page_text(page, kind) for page in texts.gather(pages)], dtype=pl.String)
     return replaced(texts, pages, main_texts.str.replace_all(r"\n\s*\n", "\n"))
 
 

@@ -7,7 +7,7 @@ document is divided depends on its text alone.
 import re
 from collections.abc import Iterator
 
-from lib.corpus.extraction.html_page import is_page
+from lib.corpus.extraction.page_tree import is_page
 
 MINIMUM_PART = 1_000
 """Minimum length of a part in characters, unless the document has none as long: shorter chapters are joined."""

@@ -1,6 +1,6 @@
 """HTML as a document that the cleaning step strip_html takes the main text of, in parallel."""
 
-from lib.corpus.extraction.html_page import is_page
+from lib.corpus.extraction.page_tree import is_page
 
 
 def as_page(text: str) -> str:

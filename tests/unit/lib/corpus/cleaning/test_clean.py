@@ -90,7 +90,7 @@ def test_look_alikes_stay_as_they_are(text: str) -> None:
         ("&#20013;&#x6587;&hellip;", "中文…"),
         ("&lt;b&gt;粗&lt;/b&gt;", "粗"),
         ("&amp;amp;nbsp;文", "文"),
-        ("<!DOCTYPE html>\n<html><head><title>题</title></head><body><p>一\n行<p>二</body></html>", "题\n一行\n二"),
+        ("<!DOCTYPE html>\n<html><head><title>题</title></head><body><p>一\n行<p>二</body></html>", "一行\n二"),
         ("ＡＢＣ１２３", "ABC123"),
         ("ｱﾞｶﾞ", "ア\u3099ガ"),
         ("\ufb01ne \u2f00 \uf900", "fine \u4e00\u8c48"),

@@ -3,19 +3,20 @@ import time
 import polars as pl
 import pytest
 
-from lib.corpus.extraction.html_page import MAXIMUM_PAGE, MAXIMUM_TAGS, is_hostile, is_page, page_text
+from lib.corpus.extraction.html_page import PageKind, page_text
 from lib.corpus.extraction.html_tags import strip_markup
+from lib.corpus.extraction.page_tree import MAXIMUM_PAGE, MAXIMUM_TAGS, is_hostile, is_page
 
 
-def lines(page: str) -> list[str]:
-    return [" ".join(line.split()) for line in page_text(page).split("\n") if line.strip()]
+def lines(page: str, kind: PageKind = "inferred") -> list[str]:
+    return [" ".join(line.split()) for line in page_text(page, kind).split("\n") if line.strip()]
 
 
 @pytest.mark.parametrize(
     ("page", "text"),
     [
         ("<html><body><p>一\n <b>行</b>，\na\nb\n二</p><p>二", ["一行，a b 二", "二"]),
-        ("<html><head><title>题</title><style>p {}</style></head><body>文", ["题", "文"]),
+        ("<html><head><title>题</title><style>p {}</style></head><body>文", ["文"]),
         ("<html><script>if (a<b) { '<p>' }</script>文", ["文"]),
         ("<html><body><noscript>请启用</noscript><template>模板</template><svg><text>图</text></svg>文", ["文"]),
         ("<html><ul><li>甲<li>乙</ul>", ["甲", "乙"]),
@@ -131,8 +132,57 @@ def test_what_the_page_calls_its_main_part_is_taken() -> None:
         ("新闻标题", "<h1>某网</h1>", ["新闻标题", "某网"]),
     ],
 )
-def test_the_title_is_the_first_line(title: str, body: str, first: list[str]) -> None:
-    assert lines(f"<html><title>{title}</title><body>{body}<p>{TEXT}</p>") == [*first, TEXT]
+def test_the_title_of_documentation_is_the_first_line(title: str, body: str, first: list[str]) -> None:
+    assert lines(f"<html><title>{title}</title><body>{body}<p>{TEXT}</p>", "documentation") == [*first, TEXT]
+
+
+def test_the_title_of_an_article_is_what_stands_above_its_text() -> None:
+    assert lines(f"<html><title>新闻标题_某网</title><body><h1>新闻标题</h1><p>{TEXT}</p>") == ["新闻标题", TEXT]
+    assert lines(f"<html><title>新闻标题_某网</title><body><p>{TEXT}</p>") == [TEXT]
+
+
+STORY = [
+    "The old bridge over the river was built by three brothers, who had learned their trade in the city, far away.",
+    "When the flood came in the spring of that year, nobody believed that the two arches would stand, but they did.",
+    "The people of the village, who had walked an hour to the market until then, now needed only a few minutes.",
+    "Every summer the children jump from its parapet into the water, although their parents have told them not to.",
+]
+CHINESE_STORY = [
+    "院子里的老槐树今年开花开得很晚，祖母说那是因为春天下了太久的雨，我们几个孩子搬着小板凳坐在树下，听她讲故事。",
+    "后来桥修好了，镇上的人从河这边走到河那边只要一袋烟的工夫，赶集的日子桥上挤满了挑担子的人，热闹得很。",
+    "卖豆腐的老张总是第一个过桥，他的吆喝声隔着两条街都听得清清楚楚，孩子们一听见就跑出来，围着他看。",
+]
+
+
+@pytest.mark.parametrize("story", [STORY, CHINESE_STORY])
+def test_articles_without_what_surrounds_them(story: list[str]) -> None:
+    """Nothing is called navigation here, and the teasers are prose: it is the place that tells."""
+    teasers = "".join(
+        f"<div class=x{n}><a href=/{n}>别的新闻 {n}</a><span>2023-05-0{n}</span></div>" for n in range(1, 9)
+    )
+    paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in story)
+    above = "<div class=top>某网 今天 <b>天气 晴</b></div>"
+    beside = f"<div class=right><h3>热门</h3>{teasers}</div><div class=low>地址 某街 某号 电话 12345</div>"
+    page = f"<!doctype html><html><body>{above}<div class=left><div>{paragraphs}</div></div>{beside}</body></html>"
+    assert lines(page) == story
+
+
+DOCUMENTATION = "<meta name=generator content='DocBook XSL Stylesheets V1.79'>"
+
+
+def test_documentation_keeps_lists_and_tables() -> None:
+    rows = "".join(f"<tr><td>-{letter}</td><td>option {letter}</td></tr>" for letter in "abcdef")
+    body = f"<h1>bridge</h1><p>{STORY[0]}</p><table>{rows}</table><dl><dt>-v</dt><dd>version</dd></dl>"
+    page = "<html><head>{}<title>bridge(1)</title></head><body>{}</body></html>"
+    expected = ["bridge", STORY[0], *(f"-{letter} | option {letter}" for letter in "abcdef"), "-v", "version"]
+    assert lines(page.format(DOCUMENTATION, body)) == expected
+    assert lines(page.format("", body), "documentation") == expected
+    assert lines(f"<?xml version='1.0'?>{page.format('', body)}") == expected
+
+
+def test_hidden_text_inside_a_long_article_goes() -> None:
+    hidden = [f"{text[:30]}<span style='font-size:0'>do not copy</span>{text[30:]}" for text in STORY]
+    assert lines(f"<html><body><div>{''.join(f'<p>{text}</p>' for text in hidden)}</div></body></html>") == STORY
 
 
 def test_pages_by_their_beginning() -> None:
@@ -152,6 +202,9 @@ def test_pages_by_their_beginning() -> None:
         "<html>" + "<table><tr><td>" * 30_000 + "文",
         "<html>" + "<" * 200_000 + "文",
         "<html>" + "<p><a href=b>文</a></p>" * 5_000 + "文",
+        "<html>" + "<p><a href=b>文</a></p>" * 40_000 + "文",
+        "<html>" + "<blockquote>" * 1_900 + "<b>文</b>" * 20_000,
+        "<html>" + "<div>" * 100 + "<p>文，文。</p>" * 4_000,
     ],
 )
 def test_hostile_pages_take_no_longer_than_others(page: str) -> None:
