@@ -103,7 +103,8 @@ class CleaningSettings(StageSettings):
     page_kind: Literal["inferred", "article", "documentation"] = "inferred"
     """What HTML pages are, which decides how their main text is found: `documentation` keeps tables, lists and code and
     begins with the title; `article` (news, blogs) leaves out whatever two of three methods do not take for main text.
-    Manuals are inferred from the program that made them, books from being XHTML. Set it, best for a source, when that goes wrong."""
+    Manuals are inferred from the program that made them, books from being XHTML. Set it, best for a source, when that
+    goes wrong."""
     strip_control: bool = True
     """Remove control characters, colour codes, zero-width and other invisible characters."""
     unicode_form: bool = True
