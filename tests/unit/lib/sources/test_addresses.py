@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.core.errors import UserError
-from lib.sources.addresses import HubAddress, PypiAddress, WebAddress, fetch, fetched, local_files, parse
+from lib.sources.addresses import HubAddress, ObjectAddress, PypiAddress, WebAddress, fetch, fetched, local_files, parse
 from web_server import Site, serve
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
@@ -47,6 +47,18 @@ class TestParse:
         assert parse("hf:org/name-1.0@main") == HubAddress("org/name-1.0", "main", None)
         assert parse("hf:org/name@v1/a/b.json") == HubAddress("org/name", "v1", PurePosixPath("a/b.json"))
 
+    def test_data_sets(self) -> None:
+        assert parse("hf:org/name@main?config=zh&split=test") == HubAddress("org/name", "main", None, "zh", "test")
+        pattern = HubAddress("org/name", "v1", PurePosixPath("data/**/*.jsonl"))
+        assert parse("hf:org/name@v1/data/**/*.jsonl") == pattern
+        assert [pattern.is_file, HubAddress("org/name", "v1", PurePosixPath("a.json")).is_file] == [False, True]
+
+    def test_objects_and_files(self) -> None:
+        assert parse("s3://bucket/a b/*.txt") == ObjectAddress("s3://bucket/a b/*.txt")
+        assert parse("gs://bucket") == ObjectAddress("gs://bucket")
+        assert parse("file:///data/a%20b.txt") == parse("file:/data/a%20b.txt") == Path("/data/a b.txt")
+        assert parse("file:data/a.txt") == Path("data/a.txt")
+
     def test_pypi(self) -> None:
         assert parse("pypi:some.project==1.0+cpu/a/b.json") == PypiAddress(
             "some.project", "1.0+cpu", PurePosixPath("a/b.json")
@@ -57,7 +69,12 @@ class TestParse:
         [
             ("", "not an address"),
             ("a\nb", "not an address"),
-            ("s3://bucket/key", r"unknown kind of address 's3:'; known forms: a path, https://.*hf:.*pypi:"),
+            ("ftp://host/key", r"unknown kind of address 'ftp:'; known forms: a path, https://.*hf:.*pypi:"),
+            ("s3:key", "reads s3://bucket/key"),
+            ("file://host/a.txt", "reads file:///path/to/file"),
+            ("hf:org/name@main?splits=test", r"reads config=name, split=name or config=name&split=name"),
+            ("hf:org/name@main?test", r"reads config=name, split=name or config=name&split=name"),
+            ("hf:org/name@main/a.json?split=test", "one file has no config and no split"),
             ("https:///file", "a web address reads"),
             ("https://host:port/file", "[Pp]ort"),
             ("hf:org/name", r"reads hf:org/name@revision"),
@@ -285,6 +302,10 @@ class TestHub:
         result = self.fetch("hf:org/tiny@v1/pytorch_model.bin", tmp_path, HF_ENDPOINT=hub.url)
         assert "can run code" in result.stderr
         assert not hub.requests
+
+    def test_patterns_are_for_text(self, hub: Site, tmp_path: Path) -> None:
+        result = self.fetch("hf:org/tiny@v1/*.json", tmp_path, HF_ENDPOINT=hub.url)
+        assert "patterns, config and split are for text and instructions; name one file" in result.stderr
 
     @pytest.mark.parametrize(
         ("uri", "message"),
