@@ -232,7 +232,7 @@ rule held_out:
         sources=list(CORPUS_SOURCES),
         shards=len(SHARDS),
         reading=to_json(SETTINGS.corpus, ReadingSettings),
-        sets=json_rows(HELD_OUT_SETS, "name", "uri", "sha256", "format", "layout", "columns"),
+        sets=json_rows(HELD_OUT_SETS, "name", "uri", "sha256", "format", "encoding", "layout", "columns"),
         benchmarks=lambda wildcards: SETTINGS.corpus.benchmarks,
     shell:
         "python {params.program:q} --settings {params.settings:q} --sources {params.sources:q} --shards {params.shards}"

@@ -113,7 +113,8 @@ def read_sheet(
         if formats and values.get("format", "") not in ("", *formats):
             raise UserError(
                 f"{where}: unknown format {values['format']!r}; the nearest known one is "
-                f"{nearest_name(values['format'], list(formats))!r} (known: {', '.join(formats)})"
+                f"{nearest_name(values['format'], list(formats))!r} (known: {', '.join(formats)}); "
+                "convert files of other formats first"
             )
         if values["name"] in sources:
             raise UserError(f"{where}: the name {values['name']!r} stands twice; every source needs a name of its own")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.errors import UserError, about
+from lib.files.decoding import chosen_encoding
 from lib.files.formats import RECORDS, check_format, choose_formats
 from lib.files.limits import EXCERPT_CHARACTERS
 from lib.files.records import Record, read_records
@@ -52,12 +53,14 @@ class InstructionSet:
     columns: Mapping[str, str] = field(default_factory=dict)
     """The records' names for keys: theirs by ours."""
     weight: float = 1.0
+    encoding: str = ""
+    """Of the files, by Python's name; guessed when empty."""
 
     def records(self) -> Iterator[InstructionRecord]:
         """Every record of all files, in order. Raises UserError when a file as a whole cannot be read."""
         number = 0
         for name, path in self.files.items():
-            for record in read_records(TextFile(path, Seen(), self.limits), self.formats[name]):
+            for record in read_records(TextFile(path, Seen(), self.limits, self.encoding), self.formats[name]):
                 found = record if isinstance(record, Broken) else self._parsed(record)
                 yield InstructionRecord(f"{self.name}:{number:08d}", self.name, name, record.position, found)
                 number += 1
@@ -84,9 +87,10 @@ def opened_sets(
     """
     sets = []
     for row in rows:
-        if row.get("format"):
-            with about(f"instruction set {row['name']}"):
+        with about(f"instruction set {row['name']}"):
+            if row.get("format"):
                 check_format(row["format"], RECORDS)
+            encoding = chosen_encoding(row["encoding"]) if row.get("encoding") else ""
         files = stack.enter_context(fetched_source_files(row["uri"], downloads, row.get("sha256", "")))
         formats, _ = choose_formats(list(files), row["uri"], row.get("format", ""), RECORDS)
         paths = {shown_name(row["uri"], name, files[name], downloads): Path(files[name]) for name in formats}
@@ -99,6 +103,7 @@ def opened_sets(
                 row.get("layout", ""),
                 row.get("columns", {}),
                 row.get("weight", 1.0),
+                encoding,
             )
         )
     return sets

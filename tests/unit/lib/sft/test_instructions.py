@@ -23,6 +23,16 @@ def records(tmp_path: Path, uri: Path, **row: Any) -> list[InstructionRecord]:
         return list(one.records())
 
 
+def test_an_encoding_that_the_sheet_names(tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    path.write_bytes(json.dumps({"instruction": "槐花", "output": "柳絮"}, ensure_ascii=False).encode("gbk"))
+    (record,) = records(tmp_path, path, encoding="gbk")
+    assert isinstance(record.found, Conversation)
+    assert list(record.found.texts()) == ["槐花", "柳絮"]
+    with pytest.raises(UserError, match="instruction set demo: unknown encoding 'gbk2312'"):
+        records(tmp_path, path, encoding="gbk2312")
+
+
 def test_a_broken_record_has_file_line_and_reason(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text(f'{{"instruction": "\\ud800"}}\n{{\n\n{json.dumps(GOOD)}\n')
