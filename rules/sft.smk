@@ -25,7 +25,9 @@ rule sft_data:
     params:
         **program("sft_data"),
         settings=to_json(SETTINGS.sft, InstructionSettings),
-        sets=json_rows(INSTRUCTION_SOURCES.values(), "name", "uri", "sha256", "format", "encoding", "layout", "columns", "weight"),
+        sets=json_rows(
+            INSTRUCTION_SOURCES.values(), "name", "uri", "sha256", "format", "encoding", "layout", "columns", "weight"
+        ),
         reading=to_json(SETTINGS.corpus, ReadingLimits),
         seed=SETTINGS.seed,
     shell:
