@@ -122,6 +122,13 @@ def test_encrypted_and_damaged_members(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_killed_run_left_behind_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "scratch" / "archive").mkdir(parents=True)
+    for name in ("member", "archive/member"):
+        (tmp_path / "scratch" / name).write_bytes(b"half of")
+    assert read(tmp_path, zipped({"a.txt": "甲", "in.zip": zipped({"b.txt": "乙"})}), "zip") == ["甲", "乙"]
+
+
 def test_links_are_no_files(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
