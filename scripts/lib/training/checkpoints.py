@@ -3,8 +3,9 @@
 Snakemake deletes a rule's outputs before every attempt, so checkpoints live in a work directory that it does not
 know. The directory's name is a fingerprint of what shapes the weights of a step, and of what their validation loss is
 measured on; the values themselves are kept in it. When one of them is changed, a run starts afresh, and says which. The
-last file of a checkpoint to be written is a list of the others with their checksums, so that one which a
-killed process or a full disk left behind is never mistaken for a whole one.
+last file of a checkpoint to be written is a list of the others with their checksums, so that one which a killed process
+or a full disk left behind is never mistaken for a whole one. Which checkpoint is the best is decided while training
+(`callbacks.KeepBest`, and `metric_for_best_model` in `run`); here it is read back.
 """
 
 import hashlib
