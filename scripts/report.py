@@ -6,7 +6,7 @@ Usage:
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
         --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
-        --sft results/sft_lora/manifest.json --benchmarks benchmarks --rules clean pretrain --sources news \\
+        --sft results/sft_lora/manifest.json --benchmarks benchmarks --rules clean pretrain --sources news \
         --output results/report.html
 
 A run may lack stages: what belongs to an option without a value is left out of the page. The trainer logs lie beside
