@@ -1,7 +1,7 @@
 """Tree of an HTML page, as a list of its elements and texts in document order.
 
-A page is parsed as a browser parses it, by lexbor, unless it is hostile. What is not read, such as scripts, and what a
-style hides is marked as dropped. Everything is one pass over the tree, without recursion.
+A page is parsed as a browser parses it, by lexbor, unless it is hostile. What is not read, such as scripts, and what is
+hidden is marked as dropped. Everything is one pass over the tree, without recursion.
 """
 
 import re
@@ -123,7 +123,7 @@ class Page:
     elements: list[Element]
     """In document order, parents before children; the first one is the root."""
     source: str
-    """Its HTML without the elements that a style hides."""
+    """Its HTML without hidden elements."""
 
 
 def parse(page: str) -> Page:
@@ -142,7 +142,7 @@ def parse(page: str) -> Page:
 
 
 def _elements(root: LexborNode) -> tuple[str, list[Element], list[LexborNode]]:
-    """The title, all elements and texts of the page, and the outermost nodes that a style hides."""
+    """The title, all elements and texts of the page, and the outermost hidden nodes."""
     title = ""
     elements: list[Element] = []
     hidden: list[LexborNode] = []
@@ -166,7 +166,7 @@ def _elements(root: LexborNode) -> tuple[str, list[Element], list[LexborNode]]:
         if tag in _UNREAD_TAGS or tag == "head" or tag.startswith("-"):
             element.drop = True
         elif attributes := node.attributes:
-            if tag != "body" and _HIDDEN.search(attributes.get("style") or ""):
+            if tag != "body" and ("hidden" in attributes or _HIDDEN.search(attributes.get("style") or "")):
                 if not element.drop:
                     hidden.append(node)
                 element.drop = True
@@ -186,7 +186,7 @@ def _look_at_attributes(element: Element, attributes: dict[str, str | None]) -> 
     if element.tag not in _CONTAINERS:
         return
     role = attributes.get("role")
-    if "hidden" in attributes or attributes.get("aria-hidden") == "true" or role in _NAVIGATION_ROLES:
+    if attributes.get("aria-hidden") == "true" or role in _NAVIGATION_ROLES:
         element.is_navigation = True
     if role == "main":
         element.tag = "main"

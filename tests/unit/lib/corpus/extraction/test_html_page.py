@@ -185,6 +185,13 @@ def test_hidden_text_inside_a_long_article_goes() -> None:
     assert lines(f"<html><body><div>{''.join(f'<p>{text}</p>' for text in hidden)}</div></body></html>") == STORY
 
 
+def test_a_hidden_copy_of_a_paragraph_is_not_taken_for_the_paragraph() -> None:
+    story = "".join(f"<p>{text}</p>" for text in STORY)
+    assert (
+        lines(f"<html><body><div hidden>{story}</div><div>{story}</div><p hidden>{STORY[0]}</p></body></html>") == STORY
+    )
+
+
 def test_pages_by_their_beginning() -> None:
     assert is_page("<!DOCTYPE html><p>")
     assert is_page('\n<?xml version="1.0"?>\n<!-- a -->\n<html lang="zh">')
