@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 OLDER := .venv-transformers-4
+READABILITY := .venv-readability
+PAGES ?= .bench-pages
 SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG),--configfile $(CONFIG))
 # The run's folder, in $$folder; ends with one line when a settings file cannot be read.
 FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
@@ -15,7 +17,7 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat compare prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension
+.PHONY: help run dry-run report chat compare prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -30,6 +32,7 @@ help:
 	@echo "make docs     write the settings table and schema from the code"
 	@echo "make format   format programs and rules"
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
+	@echo "make bench-pages PAGES=folder  measure the main text of web pages against trafilatura and readability-lxml"
 	@echo "make bench-tokenizer  measure continued BPE against other ways to extend a vocabulary"
 	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
 	@echo "make bench-gpu  measure time and memory of training on a GPU, by setting"
@@ -83,6 +86,9 @@ clean: $(VENV)/.installed
 bench-corpus: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/python tests/benchmarks/bench_corpus.py --peer $(PEERS)/bin/python
 
+bench-pages: $(VENV)/.installed $(READABILITY)/.installed
+	@PYTHONPATH=$(READABILITY) $(BIN)/python tests/benchmarks/bench_pages.py $(PAGES)
+
 bench-tokenizer: $(VENV)/.installed $(PEERS)/.installed
 	@$(BIN)/snakemake --cores all --quiet host rules reason -- results/base_model/manifest.json
 	@$(BIN)/python tests/benchmarks/bench_tokenizer.py --peer $(PEERS)/bin/python
@@ -115,6 +121,11 @@ $(OLDER)/.installed: $(VENV)/.installed envs/requirements-transformers-4.txt
 	@echo "Installing transformers 4 into $(OLDER), to test that models load there"
 	@rm -rf $(OLDER)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --target $(OLDER) -r envs/requirements-transformers-4.txt
+	@touch $@
+
+$(READABILITY)/.installed: $(VENV)/.installed envs/requirements-bench-pages.txt
+	@rm -rf $(READABILITY)
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --target $(READABILITY) -r envs/requirements-bench-pages.txt
 	@touch $@
 
 $(PEERS)/.installed: envs/requirements-bench.txt

@@ -11,7 +11,7 @@ from typing import Literal
 
 from lib.corpus.extraction.navigation import content, drop_navigation
 from lib.corpus.extraction.page_lines import page_lines, text_within
-from lib.corpus.extraction.page_tree import Element, Page, is_hostile, measure, parse
+from lib.corpus.extraction.page_tree import Element, Page, is_hostile, parse
 from lib.corpus.extraction.readability import drop_all_but_prose
 
 PageKind = Literal["inferred", "article", "documentation"]
@@ -46,7 +46,6 @@ def page_text(page: str, kind: PageKind = "inferred") -> str:
     elements = parsed.elements
     if not elements:
         return ""
-    measure(elements)
     is_article = kind == "article" or (kind == "inferred" and not _is_documentation(page))
     if is_article and len(page) <= _MAXIMUM_CHARACTERS and page.count("<") <= _MAXIMUM_TAGS:
         lines = _article_lines(parsed)

@@ -127,13 +127,14 @@ class Page:
 
 
 def parse(page: str) -> Page:
-    """Parse an HTML page that is not hostile."""
+    """Parse and measure an HTML page that is not hostile."""
     if page.lstrip().startswith("<?xml"):
         page = _EMPTY_ELEMENT.sub(r"<\1\2></\1>", page)
     root = LexborHTMLParser(page).root
     if root is None:
         return Page("", [], page)
     title, elements, hidden = _elements(root)
+    measure(elements)
     if hidden:
         for node in hidden:
             node.decompose()

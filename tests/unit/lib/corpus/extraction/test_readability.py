@@ -1,7 +1,7 @@
 import pytest
 
 from lib.corpus.extraction.page_lines import page_lines
-from lib.corpus.extraction.page_tree import measure, parse
+from lib.corpus.extraction.page_tree import parse
 from lib.corpus.extraction.readability import drop_all_but_prose
 
 STORY = "祖母说，那是因为春天下了太久的雨，我们几个孩子搬着小板凳，坐在老槐树下，听她讲从前镇上修桥的故事。"
@@ -11,7 +11,6 @@ STORY_3 = "卖豆腐的老张总是第一个过桥，他的吆喝声隔着两条
 
 def prose(body: str) -> list[str]:
     elements = parse(f"<html><body>{body}</body></html>").elements
-    measure(elements)
     roots = drop_all_but_prose(elements)
     return [line.strip() for line in page_lines(elements, roots) if line.strip()]
 
