@@ -35,7 +35,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "scripts"))
 
 import trafilatura
-from readability import Document
 from selectolax.lexbor import LexborHTMLParser
 
 from lib.core.outputs import new_file, write_json
@@ -139,6 +138,8 @@ def by_trafilatura(page: str) -> str:
 
 
 def by_readability(page: str) -> str:
+    from readability import Document  # make bench-pages puts it on the path; --help needs it not
+
     try:
         return all_text(Document(page).summary())
     except Exception:  # it raises errors of many kinds for pages without text
