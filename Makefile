@@ -67,9 +67,10 @@ check: $(VENV)/.installed-test
 test: check $(OLDER)/.installed
 	$(PYTEST) -m "not slow"
 
+# pytest ends with 5 when it finds no tests, as without a SLURM.
 test-all: check $(OLDER)/.installed
-	$(PYTEST) tests/unit
-	$(BIN)/pytest tests/integration tests/slurm
+	$(PYTEST) tests/unit tests/integration
+	$(BIN)/pytest tests/slurm || [ $$? = 5 ]
 
 docs: $(VENV)/.installed
 	$(BIN)/python scripts/settings_docs.py
