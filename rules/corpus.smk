@@ -153,10 +153,7 @@ rule shared_lines:
 
 
 rule mix:
-    """Turn a source's weight and maximum size into how often each of its documents is trained on.
-
-    Of a source so small that chance holds none of its documents out, the one that comes nearest is.
-    """
+    """Decide how often each document of a source is trained on, and hold one out where chance holds out none."""
     input:
         expand("results/corpus/signatures/{{source}}/{shard}.parquet", shard=SHARDS),
         "results/corpus/duplicates/{source}.parquet",

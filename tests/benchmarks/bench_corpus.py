@@ -174,7 +174,7 @@ def clean_program(directory: Path) -> list[object]:
 def removal(directory: Path) -> list[list[object]]:
     """The programs that remove duplicates once there are signatures."""
     with new_file(directory / "mix" / "text.json") as path:  # all of it; splitting asks for it
-        write_json(path, {"weight": 1, "max_characters": None, "before": None})
+        write_json(path, {"weight": 1, "max_characters": None, "before": None, "held_out": None})
     splitting = ("--seed", 1, "--minimum-length", 100, *WHICH)
     return [
         program("deduplicate.py", directory, "duplicates/text.parquet", "--sources", "text", "--shards", 1),

@@ -92,7 +92,7 @@ def prepare(work: Path, base_model: Path, novel_file: Path) -> dict[str, Any]:
         manifest = work / name / "manifest.json"
         sets = json.dumps([{"name": "demo", "uri": str(records)}])
         program(
-            *("sft_data.py", manifest, settings, "--seed", 1, "--tokenizer", base),
+            *("sft_data.py", manifest, settings, "--reading", "{}", "--seed", 1, "--tokenizer", base),
             *("--sets", sets, "--downloads", work / "downloads"),
         )
     rows = read_tokens(work / "padded" / "train.arrow")

@@ -20,7 +20,8 @@ import bench_training
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     make_tiny_model(tmp_path / "model")
-    write_manifest(tmp_path / "model", inputs={}, counts={}, facts={})
+    facts = {"document_start": [], "document_end": ["<|endoftext|>"]}
+    write_manifest(tmp_path / "model", inputs={}, counts={}, facts=facts)
     return tmp_path / "model"
 
 

@@ -14,7 +14,7 @@ from workspace import GPUS, SETTINGS, Workspace
 
 # What a CPU and tests of seconds ask for, laid over a settings file.
 STEPS = {"max_steps": 2, "eval_steps": 1, "save_steps": 1, "logging_steps": 1, "compile": False}
-STEPS |= {"learning_rate": 0.01}  # two steps have to beat the start
+STEPS |= {"learning_rate": 0.002}  # two steps have to beat the start
 SMALL: dict[str, Any] = {
     **{section: SETTINGS[section] for section in ("gpu", "base_model", "corpus", "tokenizer", "evaluation")},
     "pretrain": STEPS | {"block_size": 64, "validation_blocks": 4},

@@ -59,7 +59,7 @@ EVERYTHING = {"base_model"} | FETCH
         ("lib/training/run.py", PRETRAIN),
         ("lib/evaluation/scoring.py", EVALUATION),
         ("lib/report/charts.py", REPORT),
-        ("lib/core/errors.py", EVERYTHING),
+        ("lib/core/program.py", EVERYTHING),
         ("sft_data.py", {"sft_data"} | EVALUATION | SFT),
         ("chat.py", set()),
     ],
