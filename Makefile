@@ -1,5 +1,5 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, report, chat and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, report, chat, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
