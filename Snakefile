@@ -51,7 +51,7 @@ rule model:
     localrule: True
 
 
-name_logs(workflow.rules)
+complete(workflow.rules)
 
 # Before Snakemake plans: what another run has finished in the same way is not computed again.
 if workflow.is_main_process and workflow.overwrite_workdir is None:

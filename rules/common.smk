@@ -1,22 +1,21 @@
 """Settings, sheets and what follows from them for every rule: the only Python beside the rules."""
 
 import gc
+import json
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from lib.core.errors import UserError
-from lib.core.places import ROOT, as_written
-from lib.runs.names import run_folder, run_name
-from lib.runs.settings_files import read_settings_file
+from lib.chat.known_templates import written_tokens
 from lib.runs.sharing import take_over
-from lib.settings.base import to_json, validate
-from lib.settings.pipeline import PipelineSettings
-from lib.workflow.inputs import read_inputs
-from lib.workflow.rules import doubling, json_rows, name_logs, program, training_resources, training_settings
+from lib.settings import corpus, evaluation, pretrain, sft, tokenizer
+from lib.settings.base import to_json
+from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS
+from lib.workflow.rules import PROGRAM, complete, doubling, json_rows, program, training_resources, training_settings
 from lib.workflow.stages import evaluated, finished, manifests, start_of_stage_2
+from lib.workflow.start import start
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.
 gc.set_threshold(1_000_000)
@@ -31,30 +30,12 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 # A job's libraries take as many threads as its rule asks for. Snakemake tells most of them, not these two.
 shell.prefix("set -euo pipefail; export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS; ")
 
-try:
-    for path in workflow.overwrite_configfiles:
-        read_settings_file(path)  # Snakemake has read it, too, but takes the last of keys that are given twice
-    SETTINGS = validate(PipelineSettings, config)
-    RUN = run_name(SETTINGS.run, workflow.overwrite_configfiles)
-except UserError as error:
-    sys.exit(f"error: {error}")
-
-PROJECT = Path.cwd()
-os.environ.pop(ROOT, None)
-# With --directory, the user has chosen another folder, for the demo as for every other run.
-if RUN and workflow.overwrite_workdir is None:
-    workflow.workdir(run_folder(RUN))
-    os.environ[ROOT] = os.path.relpath(PROJECT)
-    # One set of conda environments for all runs.
-    if workflow.deployment_settings.conda_prefix is None:
-        workflow.deployment_settings.conda_prefix = PROJECT / ".snakemake" / "conda"
-
-try:
-    INPUTS = read_inputs(SETTINGS)
-except UserError as error:
-    sys.exit(as_written(f"error: {error}"))
+SETTINGS, RUN, PROJECT, INPUTS = start(workflow, config)
 
 CORPUS_SOURCES, INSTRUCTION_SOURCES = INPUTS.corpus, INPUTS.instructions
+
+# The settings of each source: the general ones, and its own where the sheet has any.
+SOURCE_SETTINGS = {name: SETTINGS.corpus.of_source(row.settings) for name, row in CORPUS_SOURCES.items()}
 
 # Manifests by folder of results/; what this run does not make has none.
 MADE = manifests(SETTINGS)
@@ -67,3 +48,19 @@ SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 ONE_GPU = min(SETTINGS.gpu, 1)
 
 TRAINING = training_resources(SETTINGS)
+PROCESSES = {"gpu": SETTINGS.gpu, "processes": SETTINGS.processes, "nodes": SETTINGS.nodes}
+
+
+def of_source(pattern, source="{source}"):
+    """The files of `pattern` for all shards of the source in the wildcard, or of those that are named."""
+    return expand(pattern, source=source, shard=SHARDS)
+
+
+def of_all(pattern):
+    """The files of `pattern` for all sources and, where it has a shard, all shards."""
+    return expand(pattern, source=CORPUS_SOURCES, shard=SHARDS)
+
+
+def up_to(source):
+    """The names of a source and of those above it in the sheet, which are preferred to it."""
+    return list(CORPUS_SOURCES)[: list(CORPUS_SOURCES).index(source) + 1]

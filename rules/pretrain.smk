@@ -1,12 +1,8 @@
-"""Stage 1: encoded text, packed into blocks, LoRA continued pretraining on them, and the merged model.
+"""Stage 1: text as blocks of tokens, LoRA training on them, and the merged model.
 
 in   results/corpus/{train,validation}/, results/tokenizer/, results/extended_model/, results/sft_data/ if asked for
 out  results/pretrain_tokens/, results/pretrain_data/, results/pretrain_lora/, results/pretrain_model/
 """
-
-import json
-
-from lib.settings.pretrain import PackingSettings
 
 
 rule pretrain_tokens:
@@ -16,52 +12,38 @@ rule pretrain_tokens:
         validation="results/corpus/validation/{source}/{shard}.parquet",
         tokenizer="results/tokenizer/manifest.json",
     output:
-        train="results/pretrain_tokens/train/{source}/{shard}.arrow",
-        validation="results/pretrain_tokens/validation/{source}/{shard}.arrow",
+        train_output="results/pretrain_tokens/train/{source}/{shard}.arrow",
+        validation_output="results/pretrain_tokens/validation/{source}/{shard}.arrow",
     conda:
         "../envs/training.yaml"
-    resources:
-        gpu=0,
     params:
         **program("pretrain_tokens"),
     shell:
-        "python {params.program:q} --tokenizer {input.tokenizer:q} --train {input.train:q}"
-        " --validation {input.validation:q} --train-output {output.train:q} --validation-output {output.validation:q}"
-        " 2>&1 | tee -i {log:q}"
+        PROGRAM
 
 
 rule pretrain_data:
     """Pack the encoded documents of all sources into blocks of equal length."""
     input:
-        expand(
-            "results/pretrain_tokens/{split}/{source}/{shard}.arrow",
-            split=["train", "validation"],
-            source=CORPUS_SOURCES,
-            shard=SHARDS,
-        ),
+        of_all("results/pretrain_tokens/train/{source}/{shard}.arrow"),
+        of_all("results/pretrain_tokens/validation/{source}/{shard}.arrow"),
         corpus="results/corpus/manifest.json",
         tokenizer="results/tokenizer/manifest.json",
         base_model="results/base_model/manifest.json",
         sft_data=MADE["sft_data"] if SETTINGS.pretrain.include_instructions else [],
     output:
-        manifest="results/pretrain_data/manifest.json",
+        output="results/pretrain_data/manifest.json",
     conda:
         "../envs/training.yaml"
-    resources:
-        gpu=0,
     params:
         **program("pretrain_data"),
-        settings=to_json(SETTINGS.pretrain, PackingSettings),
+        settings=to_json(SETTINGS.pretrain, pretrain.PackingSettings),
         seed=SETTINGS.seed,
         sources=list(CORPUS_SOURCES),
         shards=len(SHARDS),
         replay=json.dumps(INPUTS.replay),
     shell:
-        "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sources {params.sources:q}"
-        " --shards {params.shards} --replay {params.replay:q} --tokens results/pretrain_tokens"
-        " --corpus {input.corpus:q} --tokenizer {input.tokenizer:q} --base-model {input.base_model:q}"
-        " --sft-data {input.sft_data:q}"
-        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        PROGRAM
 
 
 rule pretrain:
@@ -70,7 +52,7 @@ rule pretrain:
         model="results/extended_model/manifest.json",
         data="results/pretrain_data/manifest.json",
     output:
-        manifest="results/pretrain_lora/manifest.json",
+        output="results/pretrain_lora/manifest.json",
     conda:
         "../envs/training.yaml"
     threads: 8
@@ -79,14 +61,10 @@ rule pretrain:
     params:
         **program("pretrain"),
         **training_settings(SETTINGS.pretrain),
+        **PROCESSES,
         seed=SETTINGS.seed,
-        gpu=SETTINGS.gpu,
-        processes=SETTINGS.processes,
-        nodes=SETTINGS.nodes,
     shell:
-        "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --gpu {params.gpu}"
-        " --processes {params.processes} --nodes {params.nodes} --work work --model {input.model:q}"
-        " --data {input.data:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        PROGRAM
 
 
 rule pretrain_model:
@@ -95,14 +73,11 @@ rule pretrain_model:
         model="results/extended_model/manifest.json",
         adapter="results/pretrain_lora/manifest.json",
     output:
-        manifest="results/pretrain_model/manifest.json",
+        output="results/pretrain_model/manifest.json",
     conda:
         "../envs/training.yaml"
     threads: 2
-    resources:
-        gpu=0,
     params:
         **program("pretrain_model"),
     shell:
-        "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q} --output {output.manifest:q}"
-        " 2>&1 | tee -i {log:q}"
+        PROGRAM

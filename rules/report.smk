@@ -19,24 +19,15 @@ rule report:
         sft_data=MADE["sft_data"],
         sft=MADE["sft_lora"],
     output:
-        page="results/report.html",
+        output="results/report.html",
     conda:
         "../envs/report.yaml"
-    resources:
-        gpu=0,
     params:
         **program("report"),
         settings=to_json(SETTINGS),
         name=RUN or "demo",
-        rules=[
-            rule.name
-            for rule in workflow.rules
-            if SETTINGS.corpus.decontaminate or rule.name not in ("held_out", "decontaminate")
-        ],
+        # Of the rules defined so far, those of the run.
+        rules=[rule.name for rule in workflow.rules],
         sources=list(CORPUS_SOURCES),
     shell:
-        "python {params.program:q} --settings {params.settings:q} --name {params.name:q} --rules {params.rules:q}"
-        " --sources {params.sources:q} --scores {input.scores:q} --parts {input.parts:q} --evaluations {input.evaluations:q}"
-        " --base-model {input.base_model:q} --corpus {input.corpus:q} --summary {input.summary:q}"
-        " --tokenizer {input.tokenizer:q} --pretrain {input.pretrain:q} --sft-data {input.sft_data:q}"
-        " --sft {input.sft:q} --benchmarks benchmarks --output {output.page:q} 2>&1 | tee -i {log:q}"
+        PROGRAM

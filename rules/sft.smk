@@ -5,35 +5,25 @@ in   instruction sets, results/tokenizer/, results/pretrain_model/, results/eval
 out  results/sft_data/, results/sft_lora/, results/sft_model/
 """
 
-from lib.settings.corpus import ReadingLimits
-from lib.settings.sft import InstructionSettings
-
 
 rule sft_data:
     """Turn instructions into token ids with a loss on the answers only, some held out for validation."""
     input:
+        INPUTS.instruction_files,
+        INPUTS.files["sft.template"],
         tokenizer=TOKENIZER,
-        files=INPUTS.instruction_files,
-        # Read by way of the settings, where it is named.
-        template=INPUTS.files["sft.template"],
     output:
-        manifest="results/sft_data/manifest.json",
+        output="results/sft_data/manifest.json",
     conda:
         "../envs/training.yaml"
-    resources:
-        gpu=0,
     params:
         **program("sft_data"),
-        settings=to_json(SETTINGS.sft, InstructionSettings),
-        sets=json_rows(
-            INSTRUCTION_SOURCES.values(), "name", "uri", "sha256", "format", "encoding", "layout", "columns", "weight"
-        ),
-        reading=to_json(SETTINGS.corpus, ReadingLimits),
+        settings=to_json(SETTINGS.sft, sft.InstructionSettings),
+        sets=json_rows(INSTRUCTION_SOURCES.values(), *READ_COLUMNS, "weight"),
+        reading=to_json(SETTINGS.corpus, corpus.ReadingLimits),
         seed=SETTINGS.seed,
     shell:
-        "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --sets {params.sets:q}"
-        " --reading {params.reading:q} --tokenizer {input.tokenizer:q} --downloads work/downloads"
-        " --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        PROGRAM
 
 
 rule sft:
@@ -43,7 +33,7 @@ rule sft:
         adapter=SFT_ADAPTER,
         data="results/sft_data/manifest.json",
     output:
-        manifest="results/sft_lora/manifest.json",
+        output="results/sft_lora/manifest.json",
     conda:
         "../envs/training.yaml"
     threads: 8
@@ -52,14 +42,10 @@ rule sft:
     params:
         **program("sft"),
         **training_settings(SETTINGS.sft),
+        **PROCESSES,
         seed=SETTINGS.seed,
-        gpu=SETTINGS.gpu,
-        processes=SETTINGS.processes,
-        nodes=SETTINGS.nodes,
     shell:
-        "python {params.program:q} --settings {params.settings:q} --seed {params.seed} --gpu {params.gpu}"
-        " --processes {params.processes} --nodes {params.nodes} --work work --model {input.model:q}"
-        " --adapter {input.adapter:q} --data {input.data:q} --output {output.manifest:q} 2>&1 | tee -i {log:q}"
+        PROGRAM
 
 
 rule sft_model:
@@ -75,16 +61,11 @@ rule sft_model:
         sft_data="results/sft_data/manifest.json",
         scores="results/evaluation/scores.tsv",
     output:
-        directory("results/sft_model"),
+        output=directory("results/sft_model"),
     conda:
         "../envs/training.yaml"
     threads: 2
-    resources:
-        gpu=0,
     params:
         **program("sft_model"),
     shell:
-        "python {params.program:q} --model {input.model:q} --adapter {input.adapter:q}"
-        " --base-model {input.base_model:q} --corpus {input.corpus:q} --tokenizer {input.tokenizer:q}"
-        " --pretrain {input.pretrain:q} --own-stage-1 {input.own_stage_1:q} --sft-data {input.sft_data:q}"
-        " --scores {input.scores:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        PROGRAM

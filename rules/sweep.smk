@@ -4,21 +4,19 @@ in   results/base_model/, results/corpus/
 out  results/sweep/, results/tokenizer/sweep.tsv, results/tokenizer/sweep.svg
 """
 
-from lib.settings.evaluation import ScoringSettings
 from lib.settings.sweep import BriefTrainingSettings
-from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 
 
 use rule tokenizer as sweep_tokenizer with:
     output:
-        manifest="results/sweep/{size,[0-9]+}/tokenizer/manifest.json",
+        output="results/sweep/{size,[0-9]+}/tokenizer/manifest.json",
     params:
         **program("tokenizer"),
         settings=lambda wildcards: to_json(
             SETTINGS.tokenizer.model_copy(
                 update={"uri": None, "new_tokens": int(wildcards.size), "characters_per_token": None}
             ),
-            VocabularySettings,
+            tokenizer.VocabularySettings,
         ),
 
 
@@ -29,7 +27,7 @@ rule sweep_size:
         tokenizer="results/sweep/{size}/tokenizer/manifest.json",
         corpus="results/corpus/manifest.json",
     output:
-        scores="results/sweep/{size,[0-9]+}/scores.json",
+        output="results/sweep/{size,[0-9]+}/scores.json",
     conda:
         "../envs/training.yaml"
     threads: 8
@@ -40,33 +38,27 @@ rule sweep_size:
     params:
         **program("sweep_size"),
         settings=to_json(SETTINGS.sweep, BriefTrainingSettings),
-        initialization=to_json(SETTINGS.tokenizer, InitializationSettings),
+        initialization=to_json(SETTINGS.tokenizer, tokenizer.InitializationSettings),
         training=to_json(SETTINGS.pretrain),
-        scoring=to_json(SETTINGS.evaluation, ScoringSettings),
+        scoring=to_json(SETTINGS.evaluation, evaluation.ScoringSettings),
         seed=SETTINGS.seed,
         gpu=ONE_GPU,
     shell:
-        "python {params.program:q} --settings {params.settings:q} --initialization {params.initialization:q}"
-        " --training {params.training:q} --scoring {params.scoring:q} --seed {params.seed} --gpu {params.gpu}"
-        " --base-model {input.base_model:q} --tokenizer {input.tokenizer:q} --corpus {input.corpus:q}"
-        " --output {output.scores:q} 2>&1 | tee -i {log:q}"
+        PROGRAM
 
 
 rule sweep:
     """Collect the scores of all numbers of new tokens in one table and one picture."""
     input:
-        scores=expand("results/sweep/{size}/scores.json", size=SETTINGS.sweep.sizes),
         # Its directory, which is replaced whole, is where the table lies.
-        tokenizer="results/tokenizer/manifest.json",
+        "results/tokenizer/manifest.json",
+        scores=expand("results/sweep/{size}/scores.json", size=SETTINGS.sweep.sizes),
     output:
         table="results/tokenizer/sweep.tsv",
         picture="results/tokenizer/sweep.svg",
     conda:
         "../envs/report.yaml"
-    resources:
-        gpu=0,
     params:
         **program("sweep"),
     shell:
-        "python {params.program:q} --scores {input.scores:q} --table {output.table:q} --picture {output.picture:q}"
-        " 2>&1 | tee -i {log:q}"
+        PROGRAM

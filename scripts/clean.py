@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--signatures", required=True, help="settings of the signatures")
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
-    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--directory", type=Path, default=Path("results/corpus"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(CleaningSettings, args.settings)

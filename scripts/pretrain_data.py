@@ -42,7 +42,9 @@ def main() -> None:
     parser.add_argument("--sources", nargs="+", required=True)
     parser.add_argument("--shards", type=int, required=True)
     parser.add_argument("--replay", type=json.loads, default={}, help="JSON object: shares of the tokens by source")
-    parser.add_argument("--tokens", type=Path, required=True, help="directory with SPLIT/SOURCE/SHARD.arrow")
+    parser.add_argument(
+        "--tokens", type=Path, default=Path("results/pretrain_tokens"), help="directory with SPLIT/SOURCE/SHARD.arrow"
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--base-model", type=Path, required=True, help="manifest.json that names the tokens between")

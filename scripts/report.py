@@ -46,7 +46,9 @@ def main() -> None:
     for stage in STAGES:
         parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, nargs="?", help=f"manifest.json of {stage}")
     parser.add_argument("--summary", type=Path, nargs="?", help="summary.tsv of the corpus")
-    parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmark files")
+    parser.add_argument(
+        "--benchmarks", type=Path, default=Path("benchmarks"), help="folder of Snakemake's benchmark files"
+    )
     parser.add_argument("--rules", nargs="*", default=[], help="rules of the run, whose benchmarks are shown")
     parser.add_argument("--sources", nargs="*", default=[], help="sources of text, whose benchmarks are shown")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--sets", type=json.loads, required=True, help="JSON list of rows of the sheet, as objects")
-    parser.add_argument("--downloads", type=Path, required=True)
+    parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(InstructionSettings, args.settings)

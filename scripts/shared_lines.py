@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--settings", required=True)
     parser.add_argument("--source", required=True)
     parser.add_argument("--shards", type=int, required=True)
-    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--directory", type=Path, default=Path("results/corpus"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(SharedLineSettings, args.settings)

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--minimum-length", type=int, required=True, help="fewest characters of a document")
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
-    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--directory", type=Path, default=Path("results/corpus"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(SplitSettings, args.settings)

@@ -57,9 +57,9 @@ def programs_in(environment: Path) -> list[Path]:
     """Programs of the rules that run in `environment`."""
     programs = []
     for rules in (PROJECT / "rules").glob("*.smk"):
-        for body in re.split(r"^rule ", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        for body in re.split(r"^\s*rule ", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             if f"envs/{environment.name}" in body:
-                names = re.findall(r'program\("(\w+)"\)', body)
+                names = re.findall(r'program\("(\w+)"', body)
                 programs += [PROJECT / "scripts" / f"{name}.py" for name in names]
     assert programs
     return programs

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -53,12 +52,7 @@ def from_json(model: type[Model], text: str) -> Model:
 def to_json(settings: StageSettings, part: type[StageSettings] | None = None) -> str:
     """Settings as a program receives them; with `part`, only the keys that this base class of them declares."""
     keys = set((part or type(settings)).model_fields)
-    return json_parameter(settings.model_dump(mode="json", include=keys), sort_keys=True)
-
-
-def json_parameter(value: Any, sort_keys: bool = False) -> str:
-    """JSON that Snakemake passes on as it is: a name in braces inside a text, `{x}`, would be a wildcard to it."""
-    return re.sub(r"\{(?=\s*[.\w])", r"\\u007b", json.dumps(value, ensure_ascii=False, sort_keys=sort_keys))
+    return json.dumps(settings.model_dump(mode="json", include=keys), ensure_ascii=False, sort_keys=True)
 
 
 def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:

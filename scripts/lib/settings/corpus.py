@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from lib.core.places import local_path
 from lib.settings.base import StageSettings
 
 Script = Literal[
@@ -196,6 +197,10 @@ class SharedLineSettings(StageSettings):
 
 class SourceSettings(CleaningSettings, SharedLineSettings):
     """What a source may have settings of its own for, in columns of the sheet."""
+
+    def named_files(self) -> list[str]:
+        """The files that cleaning reads beside the text."""
+        return [str(local_path(path)) for path in (self.custom_rules, self.blocked_words) if path]
 
 
 class SignatureSettings(StageSettings):

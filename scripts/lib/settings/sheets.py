@@ -6,9 +6,10 @@ and its import would add 0.35 CPU seconds to every plan.
 """
 
 import csv
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -25,6 +26,12 @@ KEYS = (
     *("tools", "category"),
 )
 """Keys of records of instructions that the column `columns` can give other names."""
+READ_COLUMNS = ("name", "uri", "sha256", "format", "encoding", "layout", "columns")
+"""What a set of instructions is read by."""
+DESCRIBED_COLUMNS = ("name", "uri", "license", "weight", "max_characters", "replay", "settings")
+"""What the data card says of a source of text."""
+NOT_READ: dict[str, Any] = {"license": "", "weight": 1.0, "max_characters": None, "replay": 0.0, "settings": {}}
+"""Columns that change nothing in what is read from a source, with their values when empty."""
 NUMBERS = ("weight", "max_characters", "replay")  # columns that do not hold text
 
 
@@ -58,6 +65,10 @@ class Source:
     """For text in the base model's own language, against forgetting: its share of the tokens that are trained on."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings that hold for this source alone, by key."""
+
+    def as_read(self) -> str:
+        """The row as the program that reads the source takes it: JSON, without what changes nothing in what is read."""
+        return json.dumps(asdict(replace(self, **NOT_READ)), ensure_ascii=False)
 
 
 def read_sheet(

@@ -342,7 +342,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=1, help="nodes of the SLURM job that train together")
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="where checkpoints are kept until the run is finished")
+    parser.add_argument(
+        "--work", type=Path, default=Path("work"), help="where checkpoints are kept until the run is done"
+    )
     parser.add_argument("--output", type=Path, required=True)
 
 

@@ -13,7 +13,7 @@ from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import Source, read_sheet, replay_shares
 from lib.sources.addresses import local_files
 from lib.sources.hub import MODEL_FILES
-from lib.sources.listing import can_be_watched, local_source_files
+from lib.sources.listing import WATCHED_FILES, can_be_watched, listing_fingerprint, local_source_files
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,17 @@ class Inputs:
     instruction_files: list[str]
     files: dict[str, list[str]]
     """Files that the settings name, by dotted key."""
+
+    def watched_files(self, source: str) -> list[str]:
+        """The files of a source of text that a rule names as its inputs; none where it watches their listing."""
+        return [] if self.watched_listing(source) else self.corpus_files[source]
+
+    def watched_listing(self, source: str) -> str:
+        """Fingerprint of a listing of many files, or of odd names: quicker, and good for any name. Else empty."""
+        files = self.corpus_files[source]
+        if len(files) <= WATCHED_FILES and all(map(can_be_watched, files)):
+            return ""
+        return listing_fingerprint(files)
 
 
 def read_inputs(settings: PipelineSettings) -> Inputs:

@@ -1,5 +1,10 @@
-"""What a rule would otherwise repeat: its program with the fingerprint of it, its log, its resources."""
+"""What a rule would otherwise repeat: its program and how that is called, its log, its resources.
 
+A rule whose command is PROGRAM calls the program that its parameters name. Every named input, output and parameter is
+an option: `input: corpus=...` reaches the program as `--corpus ...`. An input without a name is only watched.
+"""
+
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -7,41 +12,87 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
-from lib.settings.base import json_parameter, to_json
+from lib.settings.base import to_json
 from lib.settings.processes import ProcessSettings
 from lib.settings.training import WITHOUT_EFFECT, TrainingSettings
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
+PROGRAM = "python {params.command:q} 2>&1 | tee -i {log:q}"
+"""The shell command of every rule that calls a program."""
 
-def program(name: str) -> dict[str, Any]:
-    """Parameters of every rule: the `program` of that name, and the fingerprint of its `code`.
+NO_OPTIONS = ("command", "code", "watched")
+"""Parameters that no program gets. When `code` or `watched` change, Snakemake runs the rule again."""
 
-    Snakemake compares parameters with those of the last run, so a change of what a program does, and nothing else about
-    it, re-runs its rules.
+
+def program(name: str, *wildcards: str) -> dict[str, Any]:
+    """Parameters of a rule: the program of that `name`, which gets the values of `wildcards` as options.
+
+    `code` is the program's fingerprint. Snakemake compares parameters with those of the last run, so a change of what a
+    program does, and nothing else about it, re-runs its rules.
     """
     path = SCRIPTS / f"{name}.py"
-    return {"program": path, "code": code_fingerprint(path)}
+    values = {wildcard: lambda wildcards, name=wildcard: wildcards[name] for wildcard in wildcards}
+    return {"code": code_fingerprint(path), "command": path, **values}
 
 
-def name_logs(rules: Iterable[Any]) -> None:
-    """Name the log and the benchmark of every rule that has a shell command after the rule and its wildcards.
+def complete(rules: Iterable[Any]) -> None:
+    """Complete the rules, `workflow.rules`, once all are defined: the log and the benchmark of each, and its command.
 
-    Rule `clean` writes logs/clean/{source}/{shard}.log. `rules` are `workflow.rules`, once all are defined.
+    Rule `clean` writes logs/clean/{source}/{shard}.log. Parameters reach programs as they are, whatever they hold:
+    Snakemake fills in wildcards in the text of a parameter, but not in what a function returns.
     """
     for rule in rules:
-        if rule.shellcmd:
-            wildcards = dict.fromkeys(re.findall(r"{([a-z]\w*)", rule.output[0]))
-            name = "/".join([rule.name, *(f"{{{wildcard}}}" for wildcard in wildcards)])
-            # What Snakemake itself sets for a rule that names these files.
-            rule.log_modifier = rule.benchmark_modifier = rule.output_modifier
-            rule.set_log(f"logs/{name}.log")
-            rule.benchmark = f"benchmarks/{name}.tsv"
+        if not rule.shellcmd:
+            continue
+        wildcards = dict.fromkeys(re.findall(r"{([a-z]\w*)", rule.output[0]))
+        name = "/".join([rule.name, *(f"{{{wildcard}}}" for wildcard in wildcards)])
+        # What Snakemake itself sets for a rule that names these files.
+        rule.log_modifier = rule.benchmark_modifier = rule.output_modifier
+        rule.set_log(f"logs/{name}.log")
+        rule.benchmark = f"benchmarks/{name}.tsv"
+        params = {
+            name: value if callable(value) else lambda wildcards, value=value: value
+            for name, value in rule.params.items()
+        }
+        if rule.shellcmd == PROGRAM:
+            params["command"] = _command(params["command"](None), params)
+        rule.params.clear()
+        rule.set_params(**params)
+
+
+def _command(path: Path, values: dict[str, Callable[..., Any]]) -> Callable[..., list[str]]:
+    """The parameter with the program at `path` and its options: `values`, a rule's parameters, and its named files."""
+    options = {
+        name: (value, inspect.signature(value).parameters.keys() & {"input", "output", "resources"})
+        for name, value in values.items()
+        if name not in NO_OPTIONS
+    }
+
+    def command(wildcards: Any, input: Any, output: Any, resources: Any) -> list[str]:
+        known = {"input": input, "output": output, "resources": resources}
+        given = dict(input.items())
+        for name, (value, wanted) in options.items():
+            given[name] = value(wildcards, **{key: known[key] for key in wanted})
+        given |= dict(output.items())
+        return [str(path), *(word for name, value in given.items() for word in _option(name, value))]
+
+    return command
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """`value` as the option `name`; nothing for None and for an empty list."""
+    option = f"--{name.replace('_', '-')}"
+    words = [str(word) for word in value] if isinstance(value, list | tuple) else [str(value)]
+    if value is None or not words:
+        return []
+    # A text that begins with a dash would be taken for an option of its own.
+    return [f"{option}={words[0]}"] if len(words) == 1 and words[0].startswith("-") else [option, *words]
 
 
 def json_rows(rows: Iterable[object], *columns: str) -> str:
     """Rows of a sheet as a program takes them: a JSON list with the columns that it uses."""
-    return json_parameter([{column: getattr(row, column) for column in columns} for row in rows])
+    return json.dumps([{column: getattr(row, column) for column in columns} for row in rows], ensure_ascii=False)
 
 
 def doubling(amount: int) -> Callable[..., int]:

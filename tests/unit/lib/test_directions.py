@@ -14,7 +14,7 @@ FLOORS = [
     {"settings", "text", "distributed", "sources", "tokens", "chat"},
     {"models", "files"},
     {"base_model"},
-    {"corpus", "workflow"},
+    {"corpus"},
     {"tokenizer"},
     {"extended_model"},
     {"training"},
@@ -22,6 +22,7 @@ FLOORS = [
     {"evaluation"},
     {"report"},
     {"runs"},
+    {"workflow"},
 ]
 PACKAGES = sorted(path.name for path in LIB.iterdir() if path.is_dir() and path.name != "__pycache__")
 

@@ -1,11 +1,13 @@
 """What rules share."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake.io import get_wildcard_names
 
 from lib.core.fingerprint import code_fingerprint
 from lib.settings.processes import ProcessSettings
@@ -14,21 +16,82 @@ from lib.workflow.rules import doubling, json_rows, program, training_resources
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
 
+RULES = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+from lib.workflow.rules import PROGRAM, complete, program
+
+rule clean:
+    input:
+        "watched.txt",
+        corpus="corpus.json",
+        none=[],
+        several=["a.json", "b.json"],
+    output: output="results/{{source}}.json", second_table="results/{{source}}.tsv"
+    resources: gpu=2
+    params:
+        **program("clean", "source"),
+        settings=config["text"],
+        rows=[config["text"], "-x"],
+        seed=1,
+        watched="only watched",
+        maximum=None,
+        gpu=lambda wildcards, resources: resources.gpu,
+    shell: PROGRAM
+
+complete(workflow.rules)
+"""
+
+
 def test_a_rule_carries_its_program_and_the_fingerprint_of_it() -> None:
-    assert program("clean") == {"program": SCRIPTS / "clean.py", "code": code_fingerprint(SCRIPTS / "clean.py")}
+    values = program("clean", "source", "shard")
+    assert (values["command"], values["code"]) == (SCRIPTS / "clean.py", code_fingerprint(SCRIPTS / "clean.py"))
+    assert values["source"]({"source": "a", "shard": "b"}) == "a"
+    assert values["shard"]({"source": "a", "shard": "b"}) == "b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{source} {x} {0} {}", "a'b\"c $(touch x) `y` \\ $HOME", "two\nlines", "-s", "--seed=5", "\x1b[0m", "{{诗}}"],
+)
+def test_named_files_and_parameters_reach_the_program_as_they_are(text: str, tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(RULES, encoding="utf-8")
+    for name in ("watched.txt", "corpus.json", "a.json", "b.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "settings.json").write_text(json.dumps({"text": text}), encoding="utf-8")
+    # A `python` that writes down what it is called with, and makes the outputs.
+    program_stub = tmp_path / "bin" / "python"
+    program_stub.parent.mkdir()
+    program_stub.write_text(
+        f"#!{sys.executable}\nimport json, sys, pathlib\n"
+        "pathlib.Path('words.json').write_text(json.dumps(sys.argv[1:]))\n"
+        "pathlib.Path('results/s.json').touch(); pathlib.Path('results/s.tsv').touch()\n",
+        encoding="utf-8",
+    )
+    program_stub.chmod(0o755)
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "settings.json", "--", "results/s.json"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{program_stub.parent}:{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+    words = json.loads((tmp_path / "words.json").read_text())
+    assert words == [
+        *(str(SCRIPTS / "clean.py"), "--corpus", "corpus.json", "--several", "a.json", "b.json"),
+        *("--source", "s", *([f"--settings={text}"] if text.startswith("-") else ["--settings", text])),
+        *("--rows", text, "-x", "--seed", "1", "--gpu", "2"),
+        *("--output", "results/s.json", "--second-table", "results/s.tsv"),
+    ]
+    assert (tmp_path / "logs" / "clean" / "s.log").exists()
+    assert (tmp_path / "benchmarks" / "clean" / "s.tsv").exists()
 
 
 def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:
     rows = [SimpleNamespace(name="诗", uri="data/a.jsonl", weight=2), SimpleNamespace(name="b", uri="", weight=1)]
     assert json_rows(rows, "weight", "name") == '[{"weight": 2, "name": "诗"}, {"weight": 1, "name": "b"}]'
     assert json_rows([], "name") == "[]"
-
-
-@pytest.mark.parametrize("name", ["{x}.txt", "a{1}.txt", "{{x}}", "{ x, [0-9]+}", "\\{x}", '{"a": 1}', "{}"])
-def test_names_in_braces_are_no_wildcards(name: str) -> None:
-    text = json_rows([SimpleNamespace(uri=name)], "uri")
-    assert not get_wildcard_names(text)
-    assert json.loads(text) == [{"uri": name}]
 
 
 def test_every_attempt_asks_for_twice_as_much() -> None:
