@@ -106,6 +106,7 @@ def _training(paths: Mapping[str, Path], manifests: Mapping[str, dict[str, Any]]
         "charts": training.loss_charts(logs),
         "table": training.training_table(trained),
         "warnings": training.warnings(trained),
+        "verdicts": training.verdicts(trained),
     }
 
 

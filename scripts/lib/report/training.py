@@ -19,6 +19,8 @@ FACTS: Mapping[str, Cell] = {
 }
 SETTINGS = ("method", "rank", "alpha", "learning_rate", "schedule", "batch_size", "gradient_accumulation")
 LOSS = "loss, nats per token"
+FAULTS = ("diverged", "overfits", "unstable", "never improved")
+"""Verdicts on a run that call for a change of its settings."""
 
 
 def read_log(path: Path) -> pd.DataFrame:
@@ -67,6 +69,12 @@ def warnings(manifests: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for stage, manifest in manifests.items()
         if manifest["facts"].get("worse_than_start")
     ]
+
+
+def verdicts(manifests: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, bool]]:
+    """For each stage, what its curves say, and whether it is a fault; `manifests` by the names in STAGES."""
+    found = [(STAGES[stage], manifest["facts"].get("verdict")) for stage, manifest in manifests.items()]
+    return [(f"{title}: {verdict['sentence']}.", verdict["name"] in FAULTS) for title, verdict in found if verdict]
 
 
 def training_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +53,7 @@ from lib.training.compilation import compile_layers
 from lib.training.label_loss import keeps_examples_apart, use_label_loss
 from lib.training.optimizers import make_optimizer
 from lib.training.trainer import StageTrainer
+from lib.training.verdicts import of_history
 
 LENGTH_KEYS = {"pretrain": "block_size", "sft": "max_length"}
 PACKAGES = ["torch", "transformers", "peft", "accelerate", "bitsandbytes"]
@@ -147,9 +148,17 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
             say(f"{run.stage}: stopped by {stop.reason} at step {state.global_step}; run again to go on")
             leave()
             sys.exit(STOPPED)
+    verdict = of_history(state.log_history)
+    say(f"{run.stage}: {verdict.sentence}")
     _require_progress(run, state, work)
     if is_first():
-        facts = {"precision": precision, "processes": number_of_processes(), **shares}
+        facts = {
+            "precision": precision,
+            "processes": number_of_processes(),
+            **shares,
+            "worse_than_start": is_worse_than_start(state),
+            "verdict": asdict(verdict),
+        }
         _publish(run, work, state, {**counts, "steps": state.global_step}, facts)
         shutil.rmtree(work)
     wait_for_all()
@@ -324,7 +333,7 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
             settings=run.settings,
             seed=run.seed,
             packages=PACKAGES,
-            facts={**facts, "worse_than_start": is_worse_than_start(state)},
+            facts=facts,
         )
     what = "adapter" if run.settings.method == "lora" else "model"
     say(

@@ -126,7 +126,7 @@ class StageTrainer(Trainer):
             problem, remedy = f"before the first step, the validation loss is {loss}", ""
         else:
             what = f"step {step}: the validation loss" if split == "validation" else f"step {step + 1}: the loss"
-            problem = f"{what} is {loss} (validation loss {best_and_start(self.state)})"
+            problem = f"diverged at {what} is {loss} (validation loss {best_and_start(self.state)})"
             remedy = f"lower {self.stage}.learning_rate, "
         raise UserError(
             f"{self.stage}: {problem}; nothing is published; look at the rows in {path}, {remedy}or set "

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.report.training import loss_charts, loss_lines, read_log, warnings
+from lib.report.training import loss_charts, loss_lines, read_log, verdicts, warnings
 
 LOG = "step\tloss\teval_loss\tlearning_rate\n0\t\t5.9\t\n10\t3.5\t\t0.1\n20\t3.0\t\t0.1\n20\t\t3.2\t\n"
 
@@ -31,6 +31,16 @@ def test_a_stage_that_is_worse_than_its_start_is_named() -> None:
         "Instruction tuning never beat its start: the validation loss was 5.900 before the first step and "
         "40.600 at best."
     ]
+
+
+def test_each_stage_is_told_what_its_curves_say() -> None:
+    facts = {"verdict": {"name": "overfits", "step": 10, "sentence": "overfits from step 10"}}
+    improving = {"verdict": {"name": "still improving", "step": 20, "sentence": "still improving"}}
+    assert verdicts({"pretrain": {"facts": improving}, "sft": {"facts": facts}}) == [
+        ("Continued pretraining: still improving.", False),
+        ("Instruction tuning: overfits from step 10.", True),
+    ]
+    assert verdicts({"pretrain": {"facts": {}}}) == []
 
 
 def test_runs_share_a_chart_each_in_its_colour() -> None:

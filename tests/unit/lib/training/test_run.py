@@ -349,6 +349,32 @@ def test_a_run_worse_than_its_start_is_published_only_if_allowed(run: Run, capsy
     assert manifest["counts"]["validation_loss_at_start"] == pytest.approx(float(start), abs=1e-4)
 
 
+def test_runs_are_called_by_name(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each for real: text without a pattern is learned by heart, and a rate far too high throws the model off."""
+
+    def verdict_on(**changes: object) -> dict[str, Any]:
+        capsys.readouterr()
+        found: dict[str, Any] = execute(with_settings(run, **changes))["facts"]["verdict"]
+        assert f"sft: {found['sentence']}\n" in capsys.readouterr().out
+        return found
+
+    assert verdict_on(max_steps=6)["name"] == "still improving"
+    diverged = verdict_on(max_steps=4, learning_rate=3, schedule="constant", allow_worse=True)
+    assert (diverged["name"], diverged["step"]) == ("diverged", 2)
+
+    random = np.random.default_rng(1)
+    for split in ("train", "validation"):
+        with TokenWriter(run.data.parent / f"{split}.arrow", ["input_ids", "labels"]) as writer:
+            for _ in range(4):
+                ids = random.integers(3, 300, size=24).tolist()
+                writer.add(input_ids=ids, labels=ids)
+    write_manifest(run.data.parent, inputs={}, counts={})
+    overfitted = verdict_on(max_steps=40, method="full", eval_steps=4, allow_worse=True)
+    assert overfitted["name"] == "overfits"
+    losses = log(run).set_index("step")["eval_loss"].dropna()
+    assert losses.idxmin() == overfitted["step"] < 40
+
+
 def test_early_stopping_counts_from_the_start(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run = with_settings(run, max_steps=20, learning_rate=3, schedule="constant", early_stopping_patience=1)
     with pytest.raises(UserError, match="never fell below its start"):
