@@ -31,6 +31,8 @@ _MAXIMUM_CHARACTERS = 1 << 20
 _MAXIMUM_TAGS = 20_000
 """Pages that are larger are taken for documentation; trafilatura would need seconds for them."""
 _LONG_LINE = 80
+_SHORT_LINE = 20
+"""Letters and digits below which a line may stand in a text by chance, as `视频` and `1` do."""
 _LINE_END = re.compile(r"""[.!?:。！？：…"”»」）)]\s*\Z""")
 _NOT_WORDS = re.compile(r"[\W_]+")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -80,16 +82,16 @@ def _article_lines(page: Page) -> list[str]:
     elements = page.elements
     before = [element.drop for element in elements]
     lines = [line for line in page_lines(elements, [0]) if line.strip()]
-    by_prose = _words("".join(page_lines(elements, drop_all_but_prose(elements))))
+    by_prose = _Choice(page_lines(elements, drop_all_but_prose(elements)))
     _restore(elements, before)
     drop_navigation(elements)
     own_lines = page_lines(elements, content(elements))
-    by_names = _words("".join(own_lines))
-    if len(by_names) < _SHORT:
+    by_names = _Choice(own_lines)
+    if len(by_names.words) < _SHORT:
         return own_lines
-    by_library = _words(_trafilatura_text(page.source))
+    by_library = _Choice(_trafilatura_text(page.source).split("\n"))
     words = [_words(line) for line in lines]
-    votes = [(w in by_names, w in by_library, w in by_prose) if w else (False, False, False) for w in words]
+    votes = [(w in by_names, w in by_library, w in by_prose) for w in words]
     is_chinese = _is_chinese("".join(words))
     either = sum(len(w) for w, vote in zip(words, votes, strict=True) if vote[1] or vote[2])
     library_alone = sum(len(w) for w, (_, library, prose) in zip(words, votes, strict=True) if library and not prose)
@@ -108,6 +110,21 @@ def _article_lines(page: Page) -> list[str]:
         if is_kept:
             kept.append(line)
     return kept or own_lines
+
+
+class _Choice:
+    """What one of the three takes for main text."""
+
+    def __init__(self, lines: list[str]) -> None:
+        each = [_words(line) for line in lines]
+        self.words = "".join(each)
+        self._lines = set(each)
+
+    def __contains__(self, words: str) -> bool:
+        """Whether it has a line with these letters and digits: a short one as a line, a long one anywhere."""
+        if len(words) < _SHORT_LINE:
+            return bool(words) and words in self._lines
+        return words in self.words
 
 
 def _restore(elements: list[Element], dropped: list[bool]) -> None:

@@ -229,3 +229,18 @@ def test_pages_too_large_to_parse_are_hostile() -> None:
 def test_large_pages_are_not_hostile() -> None:
     assert not is_hostile("<html><ul>" + "<li>甲<br>" * 10_000 + "<p>乙" * 10_000 + "<div>丙</div>" * 10_000)
     assert not is_hostile(f"<html><img src='data:image/png;base64,{'A' * 100_000}'>")
+
+
+BRIDGE = (
+    "昨天上午，镇上的石桥重新开放，许多居民带着孩子来看，有人还拍下了视频。老张说，他等这一天已经等了三年，以后不用再绕远路了。",
+    "短讯",
+    "工程队用了十个月的时间加固桥墩，更换了全部石板，又在两侧安上了新的栏杆和路灯。到了晚上，这里更多地成了散步的地方。",
+    "共有3人参加了剪彩，他们都是镇上的老人，最大的一位今年九十一岁，最小的也有七十了。",
+)
+
+
+def test_a_word_of_a_menu_is_no_line_of_the_text_because_it_stands_in_one() -> None:
+    paragraphs = "".join(f"<p>{line}</p>" for line in BRIDGE)
+    menu = "<div><div>视频</div><div>更多</div></div>"
+    page = f"<!doctype html><body>{menu}<div id=content>{paragraphs}</div><div><span>3</span></div>"
+    assert lines(page) == list(BRIDGE)

@@ -14,8 +14,12 @@ from lib.corpus.extraction.line_breaks import marked, unwrapped
         ("使用\nls\n命令", "使用 ls 命令"),
         ("甲，\nls（\n-a\n）。\n乙", "甲，ls（-a）。乙"),
         ("一 二，a b", "一 二，a b"),
+        ("これは\nページの\nー説明です。\n次", "これはページのー説明です。次"),
+        ("カーネル\nLinux\nの", "カーネル Linux の"),
         ("한국어\n글", "한국어 글"),
     ],
 )
-def test_a_break_is_a_blank_between_words_and_nothing_between_chinese_characters(text: str, flowing: str) -> None:
+def test_a_break_is_a_space_between_words_and_nothing_between_characters_of_chinese_and_japanese(
+    text: str, flowing: str
+) -> None:
     assert unwrapped(marked(text)) == flowing
