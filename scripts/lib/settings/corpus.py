@@ -164,8 +164,9 @@ class CleaningSettings(StageSettings):
     """Maximum share of lines that are a headline beside a date, in documents of five lines or more."""
     maximum_spam: float = Field(default=1.5, ge=0)
     """Maximum number of words of spam (gambling, pornography, forged papers) per 100 characters."""
-    maximum_repeated_lines: float = Field(default=0.3, ge=0, le=1)
-    """Maximum share of lines with letters that repeat an earlier one, in documents of ten lines or more."""
+    maximum_repeated_lines: float = Field(default=0.4, ge=0, le=1)
+    """Maximum share of lines with letters that repeat an earlier one, in documents of ten lines or more. A line weighs
+    ten characters and its own, so that headings of a reference page count for little."""
     blocked_words: str | None = None
     """UTF-8 file with words, one on each line, that count against a document."""
     maximum_blocked_words: int = Field(default=2, ge=0)

@@ -59,7 +59,12 @@ def _share(name: str) -> Callable[[pl.Series, pl.DataFrame, CleaningSettings], p
 LENGTH = Rule("minimum_length", lambda texts, *_: pl.Series(character_lengths(texts)), is_minimum=True)
 RULES = (
     Rule("maximum_broken", lambda texts, *_: broken_share(texts), is_minimum=False),
-    Rule("minimum_target_script", _share("target_script"), True, lambda settings: settings.target_script != "any"),
+    Rule(
+        "minimum_target_script",
+        lambda texts, shares, settings: target_script_share(texts, shares["target_script"], settings),
+        is_minimum=True,
+        is_on=lambda settings: settings.target_script != "any",
+    ),
     Rule("maximum_symbols", _share("symbols"), is_minimum=False),
     Rule("maximum_digits", _share("digits"), is_minimum=False),
     Rule("maximum_repeated_characters", _share("repeated_characters"), is_minimum=False),
@@ -88,8 +93,9 @@ def character_shares(texts: pl.Series, target_script: str) -> pl.DataFrame:
     """What the characters of each text are, as shares between 0 and 1.
 
     target_script: of the letters, those of the script (1 without letters). symbols, digits: of all characters but white
-    space. repeated_characters: of all characters, letters and digits equal to the one before. repeated_ngrams: of all
-    runs of `NGRAM` characters, those that stand earlier in the same text.
+    space and repeats of a symbol, so that a drawn line counts as one. repeated_characters: of all characters, letters
+    and digits equal to the one before. repeated_ngrams: of all runs of `NGRAM` characters, those that stand earlier in
+    the same text.
     """
     kinds = _kinds(target_script)
     rows, pieces = in_pieces(texts)
@@ -143,20 +149,20 @@ def _count(texts: list[str], kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.int
     def count(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         return np.add.reduceat(mask, starts, dtype=np.int64)
 
-    is_word = (kind != SPACE) & (kind != SYMBOL) & (kind != MARK)
+    is_symbol = kind == SYMBOL
     target = count(kind == TARGET)
     repeats = np.zeros(len(codes), bool)
     np.equal(codes[1:], codes[:-1], out=repeats[1:])
     repeats[starts] = False
-    repeats &= is_word
+    repeated_symbols = count(repeats & is_symbol)
     numbers = (
         lengths,
-        lengths - count(kind == SPACE),
+        lengths - count(kind == SPACE) - repeated_symbols,
         target + count(kind == OTHER_LETTER),
         target,
-        count(kind == SYMBOL),
+        count(is_symbol) - repeated_symbols,
         count(kind == DIGIT),
-        count(repeats),
+        count(repeats & ~is_symbol & (kind != SPACE) & (kind != MARK)),
         *_repeated_ngrams(codes, starts, lengths),
     )
     return np.stack(numbers, axis=1)
@@ -212,6 +218,7 @@ def _kinds(target_script: str) -> npt.NDArray[np.uint8]:
     kind[of(r"\p{N}")] = DIGIT
     kind[of(r"[\s\p{Z}]")] = SPACE
     kind[characters.is_in(list(_PLAIN_PUNCTUATION)).to_numpy()] = MARK
+    kind[(codes >= 0x2500) & (codes <= 0x257F)] = MARK  # what tables are drawn with, as they are with dashes
     if target_script != "any":
         kind[of(SCRIPTS.get(target_script, rf"\p{{{target_script}}}")) & (kind == OTHER_LETTER)] = TARGET
     table = np.full(0x110000, SYMBOL, np.uint8)
@@ -219,12 +226,39 @@ def _kinds(target_script: str) -> npt.NDArray[np.uint8]:
     return table
 
 
+_COMMANDS = (
+    r"(?:https?|ftp)://[!-~]+"
+    r"|\\(?:begin|end|label|(?:eq|page|auto)?ref|cite\w*|input|include\w*|usepackage|documentclass)\*?(?:\[[^\]]*\])?\{[^{}]*\}"
+    r"|\\[A-Za-z]+"
+)
+"""Addresses and commands of LaTeX, whose letters are in no language."""
+
+
+def target_script_share(texts: pl.Series, shares: pl.Series, settings: CleaningSettings) -> pl.Series:
+    """`shares` of letters in the target script, raised where letters of addresses and of LaTeX commands made them low.
+
+    Below half the limit, a text is taken for a program with comments.
+    """
+    limit = settings.minimum_target_script
+    rows = ((shares < limit) & (shares >= limit / 2) & texts.str.contains(_COMMANDS)).arg_true()
+    if not len(rows):
+        return shares
+    prose = texts.gather(rows).str.replace_all(_COMMANDS, " ")
+    return shares.scatter(rows, character_shares(prose, settings.target_script)["target_script"])
+
+
 FEWEST_LINES = 10
 """Documents with fewer lines are not judged by their lines."""
+LINE_BREAK = 10
+"""Characters that a line weighs beside its own: short replies count by their number, headings between long paragraphs
+by their length."""
 
 
 def repeated_lines(texts: pl.Series) -> pl.Series:
-    """Share of the lines of each text that repeat an earlier one; lines without a letter or digit (`}`) left out."""
+    """Share of the lines of each text that repeat an earlier one, each weighing its characters and `LINE_BREAK`.
+
+    Lines without a letter or digit (`}`) are left out.
+    """
     return pl.concat(
         [_repeated_lines_of_long(some) if is_long else _repeated_lines(some) for some, is_long in slices(texts)]
     )
@@ -235,17 +269,22 @@ def _repeated_lines(texts: pl.Series) -> pl.Series:
     rows = (texts.str.count_matches("\n", literal=True) + 1 >= FEWEST_LINES).arg_true()
     if len(rows):
         lines = texts.gather(rows).str.split("\n").list.eval(pl.element().filter(pl.element().str.contains(r"\w")))
-        unique = lines.list.n_unique()
-        shares.scatter(rows, (lines.list.len() - unique) / lines.list.len().clip(lower_bound=1))
+        weight = pl.element().str.len_chars() + LINE_BREAK
+        total = lines.list.eval(weight).list.sum()
+        unique = lines.list.unique().list.eval(weight).list.sum()
+        shares.scatter(rows, (total - unique) / total.clip(lower_bound=1))
     return shares
 
 
 def _repeated_lines_of_long(text: pl.Series) -> pl.Series:
-    every, lines, hashes = 0, 0, np.zeros(0, np.uint64)
+    every, total, unique, hashes = 0, 0, 0, np.zeros(0, np.uint64)
     for piece, _ in cut(content_of(text)):
         found = text_of(piece).str.split("\n").explode()
         every += len(found)
         found = found.filter(found.str.contains(r"\w"))
-        lines += len(found)
-        hashes = np.union1d(hashes, found.hash().to_numpy())
-    return pl.Series([(lines - len(hashes)) / max(lines, 1) if every >= FEWEST_LINES else 0.0])
+        weights = found.str.len_chars().to_numpy().astype(np.int64) + LINE_BREAK
+        new, first = np.unique(found.hash().to_numpy(), return_index=True)
+        total += int(weights.sum())
+        unique += int(weights[first[~np.isin(new, hashes)]].sum())
+        hashes = np.union1d(hashes, new)
+    return pl.Series([(total - unique) / max(total, 1) if every >= FEWEST_LINES else 0.0])

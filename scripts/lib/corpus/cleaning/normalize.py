@@ -31,13 +31,13 @@ HAS_CONTROL = rf"[{_INVISIBLE}\p{{Co}}]"
 def strip_control(texts: pl.Series) -> pl.Series:
     """Remove invisible characters and colour codes; joiners stay after letters of scripts that need them, and in emoji.
 
-    A character for private use stands for one that is lost, so it becomes U+FFFD, which counts as broken; a bullet in a
-    font of symbols goes.
+    A character for private use stands for one that is lost, so it becomes U+FFFD, which counts as broken. By itself, or
+    at the beginning of a word, it is a bullet or an icon in a font of symbols, and is removed.
     """
     return (
         texts.str.replace_all(_COLOUR, "")
         .str.replace_all(rf"({_JOINING}[\u{{200c}}\u{{200d}}])|[{_INVISIBLE}]", "${1}")
-        .str.replace_all(r"(?m)^([ \t]*)\p{Co}[ \t]+", "${1}")
+        .str.replace_all(r"(?m)(^|[ \t])\p{Co}+(?:[ \t]+\p{Co}+)*[ \t]*", "${1}")
         .str.replace_all(r"\p{Co}", "\ufffd")
     )
 

@@ -139,13 +139,15 @@ def _close_sentence(line: str) -> str:
     return line if separated >= 0.5 * (len(pieces) - 1) else "".join(pieces)
 
 
-HAS_BROKEN_LINES = r"[\p{Han}，、][ \t]*\r?\n[ \t\u{3000}]*[^\s]"
+# Hiragana and katakana, as the inside of a class.
+_KANA = "\u3041-\u30ff\u31f0-\u31ff"
+HAS_BROKEN_LINES = rf"[\p{{Han}}{_KANA}，、][ \t]*\r?\n[ \t\u{{3000}}]*[^\s]"
 """A line that ends within a sentence."""
 NARROWEST = 30
 """Least width at which lines are taken to be broken, in columns: 15 Chinese characters, more than a verse has."""
 TOLERANCE = 2
 """Columns by which lines of one width may differ: a wide character that did not fit, or punctuation that hangs over."""
-_BROKEN = re.compile(rf"[{HAN}，、A-Za-z0-9]$")
+_BROKEN = re.compile(rf"[{HAN}{_KANA}，、A-Za-z0-9]$")
 _LATIN_END, _LATIN_START = re.compile(r"[A-Za-z0-9,.;:]$"), re.compile(r"^[A-Za-z0-9]")
 
 

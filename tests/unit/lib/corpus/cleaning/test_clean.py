@@ -100,6 +100,7 @@ def test_look_alikes_stay_as_they_are(text: str) -> None:
         ("\ufeff零\u200b宽\u00ad度\x00\x07", "零宽度"),
         ("很\ue0b1好", "很\ufffd好"),
         ("\uf0b7 第一条\n\uf0b7\t第二条", "第一条\n第二条"),
+        ("\ue61d \ue61e微信 \ue61f微博 \ue620\n正文", "微信 微博\n正文"),
         ("\x1b[1;33m黄\x1b[0m色", "黄色"),
         ("a\u200db", "ab"),
         ("  一行  \n\n\t二行\u3000\r\n\r\n\r\n三行\u2028四行", "一行\n\n二行\n\n三行\n四行"),

@@ -1,4 +1,5 @@
 import random
+import re
 
 import polars as pl
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.corpus.cleaning import filters
-from lib.corpus.cleaning.filters import NGRAM, character_shares, repeated_lines
+from lib.corpus.cleaning.filters import NGRAM, character_shares, repeated_lines, target_script_share
+from lib.settings.corpus import CleaningSettings
 from lib.text import chunks
 
 
@@ -45,12 +47,13 @@ def test_shares_equal_plain_counting_whatever_the_blocks(documents: list[str], b
         seen = text[:block]
         grams = [seen[start : start + NGRAM] for start in range(len(seen) - NGRAM + 1)]
         letters = [character for character in text if character in "甲乙ab"]
-        visible = len(text) - text.count("\n")
+        symbols = len(re.findall(r"\|+", text))  # a run of one counts once
+        visible = len(text) - text.count("\n") - text.count("|") + symbols
         assert row["repeated_ngrams"] == pytest.approx((len(grams) - len(set(grams))) / max(len(grams), 1))
         assert row["target_script"] == (
             pytest.approx(sum(letter in "甲乙" for letter in letters) / len(letters)) if letters else 1
         )
-        assert row["symbols"] == pytest.approx(text.count("|") / max(visible, 1))
+        assert row["symbols"] == pytest.approx(symbols / max(visible, 1))
         assert row["digits"] == pytest.approx(text.count("1") / max(visible, 1))
 
 
@@ -62,7 +65,57 @@ def test_ngrams_of_random_text_do_not_collide() -> None:
 
 def test_repeated_lines() -> None:
     ten = "\n".join("甲乙甲丙甲丁甲戊己庚")
-    assert repeated_lines(pl.Series([ten, "甲\n甲\n甲", ""])).to_list() == [0.3, 0, 0]
+    assert repeated_lines(pl.Series([ten, "甲\n甲\n甲", ""])).to_list() == [pytest.approx(0.3), 0, 0]
+
+
+def test_repeated_headings_between_paragraphs_weigh_little_and_repeated_paragraphs_much() -> None:
+    paragraph = (
+        "返回一组数值的平均值，参数可以是数字、名称或引用，空单元格不计算在内。"  # 35 characters, 45 with the break
+    )
+    headings = "\n".join(f"{name}\n语法\n{paragraph}{name}\n示例" for name in "甲乙丙丁戊")
+    paragraphs = "\n".join([*"甲乙丙丁戊", *[paragraph] * 5])
+    of_headings, of_paragraphs = repeated_lines(pl.Series([headings, paragraphs]))
+    assert of_headings == pytest.approx(8 * 12 / (5 * 11 + 10 * 12 + 5 * 46))
+    assert of_paragraphs == pytest.approx(4 * 45 / (5 * 11 + 5 * 45))
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("_" * 70 + "甲乙丙", 0.25),
+        ("│命令│说明│\n├──┼──┤", 0),
+        ("■□■□", 1),
+        ("++C==", 2 / 3),
+    ],
+)
+def test_drawn_lines_are_layout(text: str, symbols: float) -> None:
+    assert shares(text)["symbols"] == pytest.approx(symbols)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "这一页的说明见 https://example.org/wiki/page?from=home",
+        "\\begin{itemize}\n\\item 先安装系统，再安装软件包\n\\end{itemize}",
+        "\\usepackage[a4paper]{xeCJK}第一章是前言",
+        "\\section*{引言和目录}\\label{sec:introduction}",
+    ],
+)
+def test_letters_of_addresses_and_commands_are_in_no_script(text: str) -> None:
+    texts = pl.Series([text])
+    counted = character_shares(texts, "Han")["target_script"]
+    limit = CleaningSettings(minimum_target_script=0.3)
+    assert 0.15 < counted[0] < 0.3
+    assert target_script_share(texts, counted, limit).to_list() == [1.0]
+
+
+@pytest.mark.parametrize("text", ["the library 图书馆", "\\alpha \\beta", "\\newcommand\\name 名"])
+def test_other_letters_count_as_before(text: str) -> None:
+    texts = pl.Series([text])
+    counted = character_shares(texts, "Han")["target_script"]
+    assert (
+        target_script_share(texts, counted, CleaningSettings(minimum_target_script=0.5)).to_list() == counted.to_list()
+    )
 
 
 def test_a_long_document_is_measured_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

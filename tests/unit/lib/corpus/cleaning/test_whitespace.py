@@ -30,6 +30,18 @@ def test_lines_of_one_width_are_joined(width: int, end: str) -> None:
     assert joined(wrapped(TEXT, width).replace("\n", end)) == TEXT
 
 
+JAPANESE = (
+    "この命令はファイルを読み込んで、それぞれの行のはじめにあるスペースをすべて取りのぞいてから画面に表示します。"
+    "オプションを付けずに実行した場合は、いま使っているディレクトリのなかにあるファイルがすべて対象になります。"
+    "くわしいことは、それぞれのページの説明を読んでください。"
+)
+
+
+@pytest.mark.parametrize("width", [20, 33, 38])
+def test_japanese_lines_are_joined_without_spaces(width: int) -> None:
+    assert joined(wrapped(JAPANESE, width)) == JAPANESE
+
+
 def test_an_indent_or_an_empty_line_begins_a_paragraph() -> None:
     assert joined(wrapped(TEXT, 20, "　　") + "\n" + wrapped(TEXT, 20, "　　")) == f"　　{TEXT}\n　　{TEXT}"
     assert joined(wrapped(TEXT, 20) + "\n\n" + wrapped(TEXT, 20)) == f"{TEXT}\n\n{TEXT}"
