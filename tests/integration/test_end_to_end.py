@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from documented_outputs import outdated, undocumented
 from workspace import SETTINGS, Workspace
 
 MODELS = ["base", "extended", "pretrained", "finetuned"]
@@ -131,6 +132,11 @@ def test_every_job_leaves_its_log_and_its_benchmark(finished: Workspace) -> None
     for path in paths:
         text = (finished.root / path).read_text(encoding="utf-8")
         assert text.strip(), path
+
+
+def test_docs_describe_every_file_and_column_and_no_others(finished: Workspace) -> None:
+    assert undocumented(finished.root / "results") == []
+    assert outdated(finished.root / "results") == []
 
 
 def test_nothing_temporary_is_left(finished: Workspace) -> None:

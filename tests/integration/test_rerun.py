@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from documented_outputs import undocumented
 from workspace import Workspace, change_a_constant
 
 SOURCES = ("stories", "letters")
@@ -167,6 +168,7 @@ def test_decontamination_checks_every_source_against_what_is_held_out(done: Work
     done.configure(corpus={"decontaminate": True})
     assert done.planned() == {"held_out"} | per_shard("decontaminate") | CORPUS
     done.make("results/corpus/manifest.json")
+    assert undocumented(done.root / "results") == []
     with (done.root / "data" / "instructions.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"instruction": "说一个词", "output": "灯塔"}\n')
     assert done.planned() == {"held_out"} | per_shard("decontaminate") | CORPUS

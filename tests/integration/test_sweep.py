@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from documented_outputs import undocumented
 from workspace import Workspace
 
 TABLE = "results/tokenizer/sweep.tsv"
@@ -35,6 +36,7 @@ def test_the_table_compares_the_sizes(swept: Workspace) -> None:
         assert float(row["bits_per_character_trained"]) < float(row["bits_per_character_extended"])
     assert (swept.root / TABLE).with_suffix(".svg").read_text(encoding="utf-8").startswith("<?xml")
     assert "Nothing to be done" in swept.make(TABLE)
+    assert undocumented(swept.root / "results") == []
 
 
 def test_the_benchmark_of_extension_times_the_sizes_and_draws_them(swept: Workspace) -> None:
