@@ -180,7 +180,7 @@ def write(base: BaseModel, settings: BaseModelSettings, directory: Path) -> None
     import torch
 
     from lib.base_model.weight_files import write_weights
-    from lib.models.documents import find_document_tokens, token_facts
+    from lib.models.document_tokens import find_document_tokens, token_facts
     from lib.models.loading import agree_on_padding
     from lib.models.publishing import complete_config, publish_tokenizer
 

@@ -29,10 +29,10 @@ from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
+from lib.evaluation.named_texts import named_texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
-from lib.evaluation.texts import named_texts
 from lib.models.compute import Precision, pick_device, pick_precision
-from lib.models.documents import recorded_document_tokens
+from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import check_sizes, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings

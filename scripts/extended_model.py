@@ -24,7 +24,7 @@ from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.extended_model.rows import is_tied
 from lib.models.compute import pick_device, pick_precision
-from lib.models.documents import recorded_document_tokens
+from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import (
     agree_on_padding,
     check_sizes,

@@ -13,7 +13,7 @@ from lib.core.program import program_parser, run
 from lib.distributed.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.pretrain import PretrainSettings
-from lib.tokens.rows import read_tokens
+from lib.tokens.token_files import read_tokens
 from lib.training.run import Run, add_run_arguments, require_examples, train
 
 

@@ -21,13 +21,13 @@ from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.shards import shard_name
-from lib.models.documents import DocumentTokens, recorded_document_tokens
+from lib.models.document_tokens import DocumentTokens, recorded_document_tokens
 from lib.settings.base import from_json
 from lib.settings.pretrain import PackingSettings
 from lib.tokens.blocks import pack
-from lib.tokens.documents import Documents, TokenIds
+from lib.tokens.document_shards import Documents, TokenIds
 from lib.tokens.order import shuffled
-from lib.tokens.rows import TokenWriter, read_tokens
+from lib.tokens.token_files import TokenWriter, read_tokens
 
 Streams = Mapping[str, Iterable[TokenIds]]
 """Documents by the source that they come from."""

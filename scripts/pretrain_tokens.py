@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from lib.core.outputs import new_file
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.batches import batches
-from lib.tokens.documents import DocumentWriter
+from lib.tokens.document_shards import DocumentWriter
 
 DOCUMENTS_AT_A_TIME = 1_000
 

@@ -42,7 +42,7 @@ from lib.sft.examples import Example, ExampleMaker
 from lib.sft.instructions import InstructionRecord, InstructionSet, held_out, opened_sets
 from lib.sft.reading_report import ReadingReport
 from lib.tokens.bin_packing import fill_bins
-from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
+from lib.tokens.token_files import IGNORED_LABEL, TokenWriter, read_tokens
 
 SPLITS = ("train", "validation")
 REASONS = (

@@ -24,7 +24,7 @@ from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.extended_model.extend import extend_model
 from lib.models.compute import Precision, pick_device, pick_precision
-from lib.models.documents import recorded_document_tokens
+from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import load_model, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.evaluation import ScoringSettings

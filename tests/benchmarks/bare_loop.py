@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from clock import ALPHA, LEARNING_RATE, RANK, TARGETS, Clock
 
-from lib.tokens.rows import read_tokens
+from lib.tokens.token_files import read_tokens
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from lib.core.outputs import read_json
 from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.models.compute import pick_precision
-from lib.models.documents import recorded_document_tokens
+from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import load_model, quiet_libraries
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings

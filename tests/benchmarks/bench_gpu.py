@@ -35,7 +35,7 @@ from lib.core.manifest import NAME, write_manifest
 from lib.core.outputs import write_json
 from lib.models.loading import load_model, quiet_libraries
 from lib.settings.pretrain import PretrainSettings
-from lib.tokens.rows import TokenWriter, read_tokens
+from lib.tokens.token_files import TokenWriter, read_tokens
 from lib.training import run
 from lib.training.trainer import StageTrainer
 

@@ -27,7 +27,7 @@ from tokenizers import Tokenizer
 
 from chinese_text import novel
 from lib.core.manifest import write_manifest
-from lib.tokens.rows import TokenWriter, read_tokens
+from lib.tokens.token_files import TokenWriter, read_tokens
 
 ROUNDS = 3
 BLOCK, BLOCKS = 256, 8  # tokens, and rows that are trained on

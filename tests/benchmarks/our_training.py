@@ -11,7 +11,7 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 from clock import ALPHA, LEARNING_RATE, RANK, TARGETS, Clock
 
 from lib.settings.training import TrainingSettings
-from lib.tokens.rows import read_tokens
+from lib.tokens.token_files import read_tokens
 from lib.training import run
 
 

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lib.core.outputs import read_json, write_json
-from lib.tokens.rows import read_tokens
+from lib.tokens.token_files import read_tokens
 from tiny_families import OTHERS
 from workspace import documents, instructions, write_jsonl
 

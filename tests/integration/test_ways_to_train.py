@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from lib.core.outputs import sha256_file
-from lib.tokens.rows import read_tokens
+from lib.tokens.token_files import read_tokens
 from workspace import SETTINGS, Workspace
 
 STEPS = 12

@@ -12,8 +12,8 @@ import pretrain_data as program
 import pytest
 
 from lib.core.outputs import read_json, write_json
-from lib.tokens.documents import DocumentWriter
-from lib.tokens.rows import TokenWriter, read_tokens
+from lib.tokens.document_shards import DocumentWriter
+from lib.tokens.token_files import TokenWriter, read_tokens
 from tiny_model import make_tiny_model
 
 Texts = list[list[int]]

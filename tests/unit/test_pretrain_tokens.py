@@ -8,7 +8,7 @@ import pretrain_tokens as program
 import pytest
 
 from lib.models.loading import load_tokenizer
-from lib.tokens.documents import Documents
+from lib.tokens.document_shards import Documents
 from tiny_model import TEXT, make_tiny_model
 
 

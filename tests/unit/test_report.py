@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import report
 
-from lib.core import templates
+from lib.core import page_templates
 from lib.core.code_version import code_version
 from lib.evaluation.score_table import parts_table, score_table
 from lib.report.charts import Chart, Line
@@ -216,7 +216,7 @@ def test_the_data_of_a_chart_cannot_end_its_script() -> None:
     chart = Chart(HOSTILE, HOSTILE, HOSTILE, [Line(HOSTILE, [1], [2.0])])
     macros = {"macros": "macros.html.jinja", "chart": chart, "summary": chart_summary(chart)}
     page = Reader(
-        templates._environment(True)
+        page_templates._environment(True)
         .from_string("{% from macros import chart as draw %}{{ draw(chart, summary) }}")
         .render(macros)
     )

@@ -18,7 +18,7 @@ from lib.chat.spans import encode_spans
 from lib.core.errors import UserError
 from lib.core.outputs import read_json, write_json
 from lib.models.loading import load_tokenizer
-from lib.tokens.rows import IGNORED_LABEL, read_tokens
+from lib.tokens.token_files import IGNORED_LABEL, read_tokens
 from tiny_model import make_tiny_model
 
 RECORDS = [{"instruction": f"问题{number}", "input": "", "output": f"回答{number}。"} for number in range(40)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.core.templates import markdown_code, markdown_table, render
+from lib.core.page_templates import markdown_code, markdown_table, render
 from lib.settings.corpus import CorpusSettings
 from lib.settings.sheets import Source
 

@@ -2,6 +2,9 @@
 
 After some layers, the hidden state at a new token should be the one that the base has at the last of the replaced
 tokens. Nothing is learned from labels and no scores over the vocabulary are computed; only the first layers run.
+
+Right after extension by 2,000 tokens, held-out text takes 8.90 bits per character with fitted rows (8.97 before it),
+11.19 with means of the rows that the tokens replace, as is usual, and 19.08 with random ones (docs/experiments.md).
 """
 
 import math

@@ -2,6 +2,9 @@
 
 Only the borders are looked for here, by quotation marks and brackets; what a record says is for the caller to parse.
 So a broken record costs nobody but itself, and one that is too long is never held in memory.
+
+The library ijson is three times as fast (0.08 against 0.25 CPU seconds for 35 MB), but of 29,480 records, of which the
+1,001st is broken, it reads the first 1,000, and Python's json module none; this reads 29,479.
 """
 
 import re

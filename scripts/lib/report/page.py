@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.outputs import new_file
-from lib.core.templates import render
+from lib.core.page_templates import render
 from lib.report.charts import library
 from lib.report.tables import chart_summary
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from lib.runs.records import recorded_outputs
+from lib.runs.snakemake_records import recorded_outputs
 from lib.settings.sheets import NAME_PATTERN
 
 FOLDERS = ("results/corpus", "results/pretrain_tokens", "logs", "benchmarks")

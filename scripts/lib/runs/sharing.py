@@ -26,7 +26,7 @@ from snakemake.settings.enums import PersistenceBackend
 from lib.core import manifest
 from lib.core.outputs import read_json, sha256_file
 from lib.runs.names import existing_runs, run_folder
-from lib.runs.records import recorded_outputs
+from lib.runs.snakemake_records import recorded_outputs
 
 OWN_FOLDERS = ("results", "logs", "benchmarks", "work")
 """Of a run. All other relative paths count from the project's folder."""

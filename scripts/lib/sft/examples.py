@@ -11,7 +11,7 @@ from lib.chat.rendering import Rendering, RenderingError
 from lib.chat.spans import Span, control_tokens, encode_spans, find_control_token, trained_spans, well_rendered
 from lib.settings.sft import InstructionSettings
 from lib.sft.conversations import Conversation
-from lib.tokens.rows import IGNORED_LABEL
+from lib.tokens.token_files import IGNORED_LABEL
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from lib.core.templates import markdown_table, render
+from lib.core.page_templates import markdown_table, render
 
 HYPERPARAMETERS = (
     "method",

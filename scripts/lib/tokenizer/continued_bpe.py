@@ -3,6 +3,10 @@
 Appending a separately learned vocabulary leaves tokens that the base's merges can never reach. Here the base tokenizer
 segments the text first, and further merges are learned over its tokens. The base's merges run first, exactly as
 before, and the new ones go on from there, so every new token can be reached and every old one keeps its meaning.
+
+With 8,000 new tokens, held-out Chinese has 1.476 characters per token; 1.415 when the merges of a vocabulary that
+`tokenizers` trains apart are appended, and 1.468 with `add_tokens`, which changes how old tokens are used
+(docs/benchmarks.md).
 """
 
 import json

@@ -1,7 +1,7 @@
 """Counting what can be merged: runs of tokens that the base vocabulary makes of the text.
 
-A run ends where the pre-tokenizer cuts and where no token may go on (lib.token_hygiene): at line breaks, Latin text,
-digits, changes of script. So text without blanks, which many pre-tokenizers leave whole, comes in clauses.
+A run ends where the pre-tokenizer cuts and where no token may go on (`token_rules`): at line breaks, Latin text,
+digits, changes of script. So text without spaces, which many pre-tokenizers leave whole, comes in clauses.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from lib.tokens.documents import TokenIds
+from lib.tokens.document_shards import TokenIds
 
 TOKENS_AT_A_TIME = 1 << 20
 

@@ -4,6 +4,9 @@ PEFT computes W x + s B A x step by step: a copy of x in the adapter's own preci
 sum. Each step reads and writes a tensor as large as the layer's input or output, which on a GPU takes about as long as
 the matrix products. Here the sums are part of the products, s meets the narrow A x, and the backward pass shares one x
 between the layer and its adapter. Parameters, names and saving stay PEFT's.
+
+On one H200, a 1B model in bf16 trained at 49,600 tokens/s in 34.2 GB with these layers, at 42,500 in 38.7 GB with
+PEFT's (docs/experiments.md).
 """
 
 from typing import Any

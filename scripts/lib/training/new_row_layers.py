@@ -4,6 +4,9 @@ PEFT's `trainable_token_indices` copies the trained rows into the whole matrix i
 differentiate the whole matrix. Here the frozen matrix takes no part in the gradient: rows that are trained are looked
 up, and their logits computed, apart from the others. Parameters, names and saving stay PEFT's, so what is saved loads
 into plain PEFT.
+
+With 2,000 new rows and an untied head, 512 tokens forward and backward took 1.92 CPU seconds, 2.25 s with PEFT's rows
+and 1.86 s without any; gradients agree within 1e-5 (docs/experiments.md).
 """
 
 from collections.abc import Iterator

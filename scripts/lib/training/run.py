@@ -30,7 +30,6 @@ from lib.models.tokenizer_files import copy_tokenizer
 from lib.settings.training import TrainingSettings
 from lib.tokens.order import group_by_length, number_of_steps, planned_order
 from lib.training.adapters import make_trainable
-from lib.training.batches import OrderedRows, RowSizes
 from lib.training.callbacks import (
     KeepBest,
     Progress,
@@ -49,6 +48,7 @@ from lib.training.checkpoints import (
     read_state,
     work_directory,
 )
+from lib.training.collation import OrderedRows, RowSizes
 from lib.training.compilation import compile_layers
 from lib.training.label_loss import keeps_examples_apart, use_label_loss
 from lib.training.optimizers import make_optimizer

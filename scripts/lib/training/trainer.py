@@ -20,18 +20,18 @@ from lib.core.outputs import new_file, no_room, read_json, write_json
 from lib.distributed.processes import is_first, number_of_processes, of_all, rank, summed, wait_for_all
 from lib.distributed.sharding import is_sharded, unsharded_state
 from lib.models.publishing import publish_model
-from lib.tokens.rows import IGNORED_LABEL
+from lib.tokens.token_files import IGNORED_LABEL
 from lib.training import checkpoints
 from lib.training.adapters import save_adapter
-from lib.training.batches import RowSizes, collate
 from lib.training.callbacks import best_and_start
+from lib.training.collation import RowSizes, collate
 
 RUNNING_LOSS = "running_loss.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 class StageTrainer(Trainer):
-    """Trains a model whose loss is a sum over labels (`lib.label_loss`), on rows with their numbers (`OrderedRows`).
+    """Trains a model whose loss is a sum over labels (see `label_loss`), on rows with their numbers (`OrderedRows`).
 
     `save_embeddings` keeps the whole embedding and head in an adapter's checkpoints. `stage` is named in messages.
     """

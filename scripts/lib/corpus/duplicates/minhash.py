@@ -3,6 +3,9 @@
 Rensa computes them (Fast Similarity Sketching, arXiv:1704.04370): the share of equal values in two signatures estimates
 the similarity of the sets. A band is a hash over some of the values; documents that are alike share at least one band
 with probability 1 - (1 - similarity**rows)**bands.
+
+datatrove 0.10.1 makes signatures and clusters at 0.262 MB of Chinese in a CPU second, this and `clusters` at 4.60 MB,
+with an F1 of 0.762 against 0.595 on planted copies (docs/benchmarks.md).
 """
 
 from array import array

@@ -4,6 +4,10 @@ Documentation is taken by its elements and their names alone (see `navigation`),
 code are as good as its prose. Of other pages, such as news, a line is kept when two of three agree on it: `navigation`,
 `readability` and trafilatura. Trafilatura has the casting vote, but not on pages in Chinese, whose sites it does not
 know; there `readability` has it.
+
+Libraries that do the same, by F1 of the main text (docs/benchmarks.md): trafilatura 2.3 has 0.896 on Chinese news and
+0.757 to 0.829 on three manuals, readability-lxml 0.9 has 0.972 and 0.493 to 0.780, the vote 0.965 and 0.851 to 0.992.
+On English articles trafilatura is ahead, by 0.926 to 0.922.
 """
 
 import re

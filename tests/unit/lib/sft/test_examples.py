@@ -17,7 +17,7 @@ from lib.settings.sft import InstructionSettings
 from lib.sft.conversations import Conversation, parse
 from lib.sft.examples import Example, ExampleMaker
 from lib.sft.turns import Turn
-from lib.tokens.rows import IGNORED_LABEL
+from lib.tokens.token_files import IGNORED_LABEL
 from tiny_model import make_tiny_tokenizer
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,8 +8,8 @@ import torch
 from transformers import GraniteConfig, GraniteForCausalLM, MambaConfig, MambaForCausalLM, PreTrainedModel
 
 from lib.models.loading import load_model
-from lib.tokens.rows import IGNORED_LABEL
-from lib.training.batches import collate
+from lib.tokens.token_files import IGNORED_LABEL
+from lib.training.collation import collate
 from lib.training.label_loss import keeps_examples_apart, summed_cross_entropy, use_label_loss
 from tiny_model import make_tiny_model
 

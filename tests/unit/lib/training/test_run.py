@@ -21,7 +21,7 @@ from lib.extended_model.rows import add_rows
 from lib.models.loading import load_model
 from lib.settings.training import LoopSettings, TrainingSettings
 from lib.tokens.order import ORDER_FILE
-from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
+from lib.tokens.token_files import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.training import compilation
 from lib.training.callbacks import KeepBest
 from lib.training.checkpoints import SEAL

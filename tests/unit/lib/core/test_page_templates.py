@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from lib.core.templates import DIRECTORY, Markdown, markdown_code, markdown_table, markdown_text, render
+from lib.core.page_templates import DIRECTORY, Markdown, markdown_code, markdown_table, markdown_text, render
 
 HOSTILE = st.text(alphabet="<>&\"'`*_[]()!|#\\~-+=1. ab春{}%:/", max_size=40)
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from lib.tokens.rows import IGNORED_LABEL
+from lib.tokens.token_files import IGNORED_LABEL
 
 
 class OrderedRows(torch.utils.data.Dataset[dict[str, Any]]):

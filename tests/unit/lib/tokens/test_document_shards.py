@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.tokens.documents import Documents, DocumentWriter
+from lib.tokens.document_shards import Documents, DocumentWriter
 
 documents = st.lists(st.lists(st.integers(min_value=0, max_value=99), max_size=9), max_size=12)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.persistence import MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
-from lib.runs.records import recorded_outputs
+from lib.runs.snakemake_records import recorded_outputs
 
 
 def test_names_of_outputs(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lib.core.errors import UserError
 from lib.core.outputs import write_json
-from lib.models.documents import (
+from lib.models.document_tokens import (
     DocumentTokens,
     find_document_tokens,
     recorded_document_tokens,

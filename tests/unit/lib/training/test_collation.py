@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.tokens.rows import IGNORED_LABEL, TokenWriter, read_tokens
-from lib.training.batches import OrderedRows, RowSizes, collate
+from lib.tokens.token_files import IGNORED_LABEL, TokenWriter, read_tokens
+from lib.training.collation import OrderedRows, RowSizes, collate
 
 END = 2
 # Rows of labels, each of which is either masked or 7.

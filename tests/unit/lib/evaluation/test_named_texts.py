@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lib.core.errors import UserError
-from lib.evaluation.texts import named_texts
+from lib.evaluation.named_texts import named_texts
 from lib.settings.corpus import ReadingSettings
 
 
