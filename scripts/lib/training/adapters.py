@@ -11,8 +11,8 @@ from lib.core.errors import UserError
 from lib.core.outputs import read_json, write_json
 from lib.models.loading import load_model
 from lib.settings.training import AdapterSettings, TrainingSettings
-from lib.training.lora_layers import speed_up_lora
-from lib.training.new_row_layers import speed_up_new_rows
+from lib.training.layers.lora import speed_up_lora
+from lib.training.layers.new_rows import speed_up_new_rows
 
 ADAPTER_CONFIG = "adapter_config.json"
 # What every version of PEFT knows, and tells whoever opens the file what the adapter is.

@@ -49,8 +49,8 @@ from lib.training.checkpoints import (
     work_directory,
 )
 from lib.training.collation import OrderedRows, RowSizes
-from lib.training.compilation import compile_layers
-from lib.training.label_loss import keeps_examples_apart, use_label_loss
+from lib.training.layers.compilation import compile_layers
+from lib.training.layers.label_loss import keeps_examples_apart, use_label_loss
 from lib.training.optimizers import make_optimizer
 from lib.training.trainer import StageTrainer
 from lib.training.verdicts import of_history

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, get_scheduler, set_seed
 from lib.models.compute import Precision, arithmetic
 from lib.settings.training import TrainingSettings
 from lib.training.adapters import make_trainable
-from lib.training.label_loss import use_label_loss
+from lib.training.layers.label_loss import use_label_loss
 from lib.training.optimizers import make_optimizer
 
 

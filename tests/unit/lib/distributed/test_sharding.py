@@ -14,7 +14,7 @@ from lib.distributed.sharding import gather_in_forward, is_sharded, load_sharded
 from lib.models.loading import load_model
 from lib.settings.training import AdapterSettings
 from lib.training.adapters import add_adapter
-from lib.training.label_loss import use_label_loss
+from lib.training.layers.label_loss import use_label_loss
 from tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.slow

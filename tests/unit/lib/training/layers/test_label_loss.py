@@ -10,7 +10,7 @@ from transformers import GraniteConfig, GraniteForCausalLM, MambaConfig, MambaFo
 from lib.models.loading import load_model
 from lib.tokens.token_files import IGNORED_LABEL
 from lib.training.collation import collate
-from lib.training.label_loss import keeps_examples_apart, summed_cross_entropy, use_label_loss
+from lib.training.layers.label_loss import keeps_examples_apart, summed_cross_entropy, use_label_loss
 from tiny_model import make_tiny_model
 
 LENGTHS = (9, 5, 14, 7)

@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from lib.models.loading import load_model
-from lib.training.new_row_layers import NewRowsLayer, speed_up_new_rows
+from lib.training.layers.new_rows import NewRowsLayer, speed_up_new_rows
 from tiny_model import make_tiny_model
 
 AMONG_OTHERS, LAST = range(346, 351), range(396, 400)

@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
-from lib.training.lora_layers import LoraLinear, speed_up_lora
+from lib.training.layers.lora import LoraLinear, speed_up_lora
 
 INPUTS, OUTPUTS = 12, 20
 

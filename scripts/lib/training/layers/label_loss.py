@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from lib.tokens.token_files import IGNORED_LABEL
-from lib.training.compilation import compiled
+from lib.training.layers.compilation import compiled
 
 LOGIT_BYTES = 2**30  # most memory for scores over the vocabulary at once, counted in fp32
 
