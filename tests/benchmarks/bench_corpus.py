@@ -5,7 +5,8 @@
 Both read Parquet and write what they keep. Speed is MB of UTF-8 text per second of processor time, start-up included,
 so that other work on the machine counts for little; medians of three runs, taken in turn. Duplicate F1 is measured on
 planted copies (tests/planted.py). The pipeline cleans and makes signatures in one program, so that both together take
-less than the two by themselves. Growth is our own speed and peak memory at 1, 4 and 16 times the text.
+less than the two by themselves. What each step of cleaning costs is measured in a run of its own, in which it sees all
+texts once. Growth is our own speed and peak memory at 1, 4 and 16 times the text.
 """
 
 import argparse
@@ -58,7 +59,12 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        rows = [*compare_speed(peer, texts, work), *compare_duplicates(peer, unlike, work), *grow(texts, work)]
+        rows = [
+            *compare_speed(peer, texts, work),
+            *cost_of_steps(texts, work),
+            *compare_duplicates(peer, unlike, work),
+            *grow(texts, work),
+        ]
     args.output.parent.mkdir(parents=True, exist_ok=True)
     machine = {"cpu": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
     result = {"machine": machine, "rows": rows}
@@ -101,6 +107,22 @@ def compare_speed(peer: Path, texts: Sequence[str], work: Path) -> Iterator[dict
         yield row(f"{task}, {size:.0f} MB", ours, other, "MB/s per core")
         ours, other = (median(cost.megabytes for cost in runs[task, who]) for who in ("ours", OTHER))
         yield row(f"{task}, {size:.0f} MB, peak memory", ours, other, "MB", less=True)
+
+
+def cost_of_steps(texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
+    """The dearest step first."""
+    directory = work / "steps"
+    write(directory / "raw" / f"{SHARD}.parquet", texts)
+    command = list(map(str, part_of_clean("steps", directory)))
+    runs = [
+        json.loads(subprocess.run(command, check=True, capture_output=True, env=os.environ | ONE_THREAD).stdout)
+        for _ in range(ROUNDS)
+    ]
+    seconds = {step: median(run[step] for run in runs) for step in runs[0]}
+    whole = sum(seconds.values())
+    for step, one in sorted(seconds.items(), key=lambda item: -item[1]):
+        share = {"other_name": "share of cleaning in %", "ratio": None}
+        yield row(f"step {step}", 1000 * one / megabytes(texts), 100 * one / whole, "ms per MB") | share
 
 
 def compare_duplicates(peer: Path, texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
@@ -150,12 +172,12 @@ def grow(texts: Sequence[str], work: Path) -> Iterator[dict[str, Any]]:
 
 def our_cleaning(directory: Path) -> Cost:
     """Cost of cleaning the shard in raw/ and nothing else."""
-    return cost_of([half_of_clean("clean", directory)], ONE_THREAD)
+    return cost_of([part_of_clean("clean", directory)], ONE_THREAD)
 
 
 def our_deduplication(directory: Path) -> Cost:
     """Cost of removing duplicates from the shard in clean/; what is left stands in train/ and validation/."""
-    return cost_of([half_of_clean("signatures", directory), *removal(directory)], ONE_THREAD)
+    return cost_of([part_of_clean("signatures", directory), *removal(directory)], ONE_THREAD)
 
 
 def our_stage(directory: Path) -> Cost:
@@ -163,8 +185,8 @@ def our_stage(directory: Path) -> Cost:
     return cost_of([clean_program(directory), *removal(directory)], ONE_THREAD)
 
 
-def half_of_clean(half: str, directory: Path) -> list[object]:
-    return [sys.executable, Path(__file__).parent / "our_corpus.py", half, directory, f"{SHARD}.parquet"]
+def part_of_clean(part: str, directory: Path) -> list[object]:
+    return [sys.executable, Path(__file__).parent / "our_corpus.py", part, directory, f"{SHARD}.parquet"]
 
 
 def clean_program(directory: Path) -> list[object]:

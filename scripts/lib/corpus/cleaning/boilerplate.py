@@ -111,14 +111,19 @@ _ADVERTISEMENT = (
 
 def strip_boilerplate(texts: pl.Series) -> pl.Series:
     """Take out lines that are nothing but boilerplate, and advertisements inside others."""
-    texts = texts.str.replace_all(_ADVERTISEMENT, "")
     lines = (
-        pl.DataFrame({"text": texts.str.split("\n")})
+        pl.DataFrame({"text": texts.str.replace_all(_ADVERTISEMENT, "").str.split("\n")})
         .with_row_index("row")
         .explode("text")
-        .with_columns(is_short=pl.col("text").str.len_chars() <= LONGEST)
     )
-    boilerplate = pl.col("is_short") & pl.col("text").str.contains(_BOILERPLATE)
-    kept = lines.group_by("row", maintain_order=True).agg(pl.col("text").filter(~boilerplate).str.join("\n"))["text"]
-    # The empty lines on both sides of a line that is gone would be two.
-    return kept.str.replace_all("\n\n\n+", "\n\n").str.strip_chars("\n")
+    text = lines["text"]
+    doubtful = ((text.str.len_chars() <= LONGEST) & text.str.contains(HAS_BOILERPLATE)).arg_true()
+    boilerplate = doubtful.filter(text.gather(doubtful).str.contains(_BOILERPLATE))
+    kept = (
+        lines.with_columns(is_kept=pl.repeat(True, len(lines), eager=True).scatter(boilerplate, False))
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("text").filter(pl.col("is_kept")).str.join("\n"))["text"]
+    )
+    # The empty lines on both sides of a line that is gone would be two. Code may have two of its own.
+    tidy = kept.str.replace_all("\n\n\n+", "\n\n").str.strip_chars("\n")
+    return texts.zip_with(texts == kept, tidy)

@@ -133,9 +133,12 @@ _FREQUENT = "[" + "".join(sorted(FREQUENT)) + "]"
 
 def broken_share(texts: pl.Series) -> pl.Series:
     """Share of the characters of each text that are broken: 1 where Chinese was misread as other Chinese."""
-    han = texts.str.count_matches(r"\p{Han}")
-    is_misread = (han >= FEWEST_HAN) & (texts.str.count_matches(_FREQUENT) < LEAST_FREQUENT * han)
-    return _lost_share(texts).set(is_misread, 1.0)
+    frequent = texts.str.count_matches(_FREQUENT)
+    # Where enough of all characters are frequent, the Chinese ones need not be counted.
+    rows = (frequent < LEAST_FREQUENT * pl.Series(character_lengths(texts))).arg_true()
+    han = texts.gather(rows).str.count_matches(r"\p{Han}")
+    is_misread = (han >= FEWEST_HAN) & (frequent.gather(rows) < LEAST_FREQUENT * han)
+    return _lost_share(texts).scatter(rows.filter(is_misread), 1.0)
 
 
 def _lost_share(texts: pl.Series) -> pl.Series:

@@ -1,5 +1,6 @@
 """Pinyin that web sites put behind Chinese characters against copying: `訓(xùn)練`."""
 
+import os
 import re
 import unicodedata
 from functools import cache
@@ -37,6 +38,7 @@ def _plain(syllable: str) -> str:
 @cache
 def _readings(character: str) -> frozenset[str]:
     """All readings of a character, without tones."""
-    from pypinyin import Style, pinyin  # 0.1 s, and most text has no pinyin in it
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # phrases take most of its time to load, and are not asked for
+    from pypinyin import Style, pinyin  # most text has no pinyin in it
 
     return frozenset(pinyin(character, heteronym=True, style=Style.NORMAL)[0])

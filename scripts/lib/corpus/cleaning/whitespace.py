@@ -194,4 +194,4 @@ def _fixed_width(lines: list[str]) -> int | None:
 
 def _columns(line: str) -> int:
     """Columns that a line takes on a terminal, where a Chinese character takes two."""
-    return len(line) + sum(character >= "\u1100" for character in line)
+    return len(line) + sum(map("\u1100".__le__, line))

@@ -1,7 +1,10 @@
+import random
+
 import polars as pl
 import pytest
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from lib.corpus.cleaning.language import known_languages, language_probability, sample
+from lib.corpus.cleaning.language import TEXTS_AT_ONCE, known_languages, language_probability, sample
 from lib.settings.corpus import LANGUAGES, OTHER_CODES, CleaningSettings
 
 
@@ -44,3 +47,35 @@ def test_samples_come_from_all_over_the_text(length: int) -> None:
         assert len(sample(text)) == 302
         assert sample(text).startswith(text[:100])
         assert text[-101:-1] in sample(text) or sample(text).endswith(text[-100:])
+
+
+def test_probabilities_are_those_of_py3langid() -> None:
+    some = random.Random(1)
+    alphabets = [
+        "今天气很好我们一起去公园散步的是",
+        "祖母の家にはカキ木",
+        "abc DEF ghi é",
+        "ТЕКСТ слово",
+        "한국어 글",
+        "\u0301\U0001f600 7",
+    ]
+    texts = [
+        "",
+        " ",
+        "a",
+        "ABC",
+        *("".join(some.choices(some.choice(alphabets), k=some.randint(1, 900))) for _ in range(600)),
+    ]
+    assert len(texts) > TEXTS_AT_ONCE
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    wanted = ["sr", "zh", "en", "ja"]  # sr is written in two scripts
+    expected = [
+        sum(probability for language, probability in identifier.rank(sample(text)) if language in wanted)
+        for text in texts
+    ]
+    assert language_probability(pl.Series(texts), wanted).to_list() == pytest.approx(expected, abs=1e-5)
+
+
+def test_no_texts_have_no_probabilities() -> None:
+    assert language_probability(pl.Series([], dtype=pl.String), ["en"]).to_list() == []
+    assert language_probability(pl.Series([""]), ["en"]).to_list() == pytest.approx([1 / 142], abs=1e-6)
