@@ -141,9 +141,10 @@ def _instructions(directory: Path, manifest: Mapping[str, Any]) -> dict[str, Any
 
 
 def _tokenizer(report: Mapping[str, Any]) -> dict[str, Any]:
+    why = report.get("why_so_many")
     return {
         "sentence": f"{number_text(report['new_tokens'])} new tokens, of which held-out text uses"
-        f" {number_text(report['new_tokens_used'])}.",
+        f" {number_text(report['new_tokens_used'])}.{f' Why so many: {why}.' if why else ''}",
         "table": tokenizer.tokenizer_table(report),
         "examples": tokenizer.example_tables(report),
         "longest": report["longest"],

@@ -10,8 +10,9 @@ those of a tokenizer of the user's own.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from lib.settings.base import from_json
 from lib.settings.tokenizer import MOST_NEW_TOKENS, VocabularySettings
 from lib.sources.addresses import fetched
 from lib.tokenizer.base_vocabulary import base_vocabulary
-from lib.tokenizer.continued_bpe import Extension, Goal, extend_tokenizer, learn
+from lib.tokenizer.continued_bpe import Budget, Extension, Goal, extend_tokenizer, learn
 from lib.tokenizer.control_tokens import Completion, completion, missing_tokens
 from lib.tokenizer.leading_marks import with_leading_marks
 from lib.tokenizer.own_tokenizer import read_own_tokenizer
@@ -49,6 +50,12 @@ def main() -> None:
     parser.add_argument("--base-model", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, nargs="?")
     parser.add_argument("--control-tokens", type=json.loads, default=[], help="JSON list of special tokens to be there")
+    parser.add_argument(
+        "--budget",
+        type=json.loads,
+        default={},
+        help="with new_tokens: auto, how much text rows are trained on, as JSON: {tokens}, {passes} or {characters}",
+    )
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
@@ -65,10 +72,13 @@ def main() -> None:
                 extended, lacking, facts = read_own_tokenizer(source, base), Completion(), {"uri": settings.uri}
             inputs |= {name: source / name for name in TOKENIZER_FILES if (source / name).is_file()}
         else:
-            extended, lacking, facts = extension_of(base, base_directory, args.corpus, settings, args.control_tokens)
+            extended, lacking, facts = extension_of(
+                base, base_directory, args.corpus, settings, args.control_tokens, args.budget
+            )
         if settings.words and not settings.uri:
             inputs["words"] = local_path(settings.words)
         report = compare(base, extended, texts(args.corpus, "validation") if args.corpus else ())
+        report["why_so_many"] = facts.get("why_so_many")
         with new_directory(args.output.parent) as directory:
             copy_tokenizer(source, directory)
             if extended is not base:
@@ -90,7 +100,12 @@ def main() -> None:
 
 
 def extension_of(
-    base: Tokenizer, directory: Path, corpus: Path | None, settings: VocabularySettings, control_tokens: Sequence[str]
+    base: Tokenizer,
+    directory: Path,
+    corpus: Path | None,
+    settings: VocabularySettings,
+    control_tokens: Sequence[str],
+    budget: Mapping[str, float],
 ) -> tuple[Tokenizer, Completion, dict[str, Any]]:
     """`base`, from `directory`, with the tokens that are asked for; what it lacked; what was learned from."""
     facts: dict[str, Any] = {}
@@ -103,15 +118,21 @@ def extension_of(
         lacking = lacking_in(base, directory, settings, control_tokens)
         extended = with_control_tokens(extended, lacking.tokens)
     if settings.new_tokens and corpus:
-        extension, facts = learned(extended, text_batches(corpus, "train"), settings)
+        extension, facts = learned(extended, text_batches(corpus, "train"), settings, budget)
+        if not extension.tokens:
+            none = settings.model_copy(update={"new_tokens": 0})
+            return *extension_of(base, directory, corpus, none, control_tokens, budget)[:2], facts
         extended = extend_tokenizer(extended, extension)
     return extended, lacking, facts
 
 
 def learned(
-    tokenizer: Tokenizer, train: Iterable[list[str]], settings: VocabularySettings
+    tokenizer: Tokenizer, train: Iterable[list[str]], settings: VocabularySettings, budget: Mapping[str, float]
 ) -> tuple[Extension, dict[str, Any]]:
-    """What the texts in `train` (in batches) teach, as far as `settings` ask for it, and what it was learned from."""
+    """What the texts in `train` (in batches) teach, as far as `settings` ask for it, and what it was learned from.
+
+    With `new_tokens: auto` and a small `budget` it may be nothing.
+    """
     base = base_vocabulary(tokenizer)
     traits = TokenTraits(base, Limits(settings.keep_latin, settings.leading_marks))
     counter = RunCounter(base, traits)
@@ -120,14 +141,16 @@ def learned(
     runs = counter.counts()
     sample = "" if counter.share == 1 else f", in {counter.share:.2%} of the documents"
     say(f"tokenizer: {len(runs):,} distinct runs of tokens{sample}")
-    auto = settings.new_tokens == "auto"
     goal = Goal(
         MOST_NEW_TOKENS if settings.new_tokens == "auto" else settings.new_tokens,
         settings.characters_per_token,
-        settings.minimum_gain if auto else 0,
-        settings.vocabulary_multiple,
-        traits.end_of_run,
+        multiple=settings.vocabulary_multiple,
+        size_before=traits.end_of_run,
     )
+    if settings.new_tokens == "auto":
+        goal = replace(goal, least_gain=settings.minimum_gain)
+        if budget:
+            goal = replace(goal, least_seen=settings.minimum_seen, budget=budget_for(counter, budget))
     extension = learn(
         base,
         traits,
@@ -138,15 +161,45 @@ def learned(
         minimum_frequency=settings.minimum_frequency,
         maximum_length=settings.maximum_length,
     )
-    if not extension.tokens:
+    if not extension.tokens and extension.next_seen is None:
         raise UserError(
             "the training text holds no pair of tokens to merge; add text, or lower tokenizer.minimum_frequency or "
             "tokenizer.minimum_gain, or set tokenizer.new_tokens to 0"
         )
+    facts: dict[str, Any] = {"learned_from_share": counter.share, "learned_from_characters": counter.characters}
+    if settings.new_tokens == "auto":
+        facts["why_so_many"] = why_so_many(settings, budget, extension.next_seen)
+        say(f"tokenizer: auto: {len(extension.tokens):,} new tokens: {facts['why_so_many']}")
     number, asked = len(extension.tokens), goal.rounded(goal.new_tokens)
-    if not auto and settings.characters_per_token is None and number < asked:
+    if settings.new_tokens != "auto" and settings.characters_per_token is None and number < asked:
         say(f"tokenizer: the text holds only {number:,} of the {asked:,} tokens asked for")
-    return extension, {"learned_from_share": counter.share, "learned_from_characters": counter.characters}
+    return extension, facts
+
+
+def budget_for(counter: RunCounter, budget: Mapping[str, float]) -> Budget:
+    """The `budget` of the command line for the text that is counted, a sample of all."""
+    if "tokens" in budget:
+        return Budget(tokens=round(budget["tokens"]))
+    passes = budget["passes"] if "passes" in budget else budget["characters"] * counter.share / counter.characters
+    return Budget(passes=passes / counter.share)
+
+
+def why_so_many(settings: VocabularySettings, budget: Mapping[str, float], next_seen: float | None) -> str:
+    """What ended the learning of tokens whose number is `auto`."""
+    if next_seen is None:
+        return (
+            "more of them would shorten the text too little "
+            f"(tokenizer.minimum_gain {settings.minimum_gain:g}), or the text holds no more"
+        )
+    ((unit, amount),) = budget.items()
+    reads = {
+        "tokens": f"stage 1 reads {amount:,} tokens of text",
+        "passes": f"stage 1 reads the text {amount:g} times",
+        "characters": f"rows are fitted on {amount:,} characters",
+    }[unit]
+    return (
+        f"{reads} and would see the next one {next_seen:.1f} times (tokenizer.minimum_seen {settings.minimum_seen:g})"
+    )
 
 
 def lacking_in(

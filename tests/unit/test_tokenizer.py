@@ -35,13 +35,16 @@ def inputs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def execute(inputs: Path, monkeypatch: pytest.MonkeyPatch, settings: str, control_tokens: str = "[]") -> Path:
+def execute(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, settings: str, control_tokens: str = "[]", budget: str = "{}"
+) -> Path:
     output = inputs / "tokenizer" / "manifest.json"
     arguments = {
         "--settings": settings,
         "--base-model": inputs / "base_model" / "manifest.json",
         "--corpus": inputs / "corpus" / "manifest.json",
         "--control-tokens": control_tokens,
+        "--budget": budget,
         "--output": output,
     }
     monkeypatch.setattr(sys, "argv", ["tokenizer.py", *(str(part) for pair in arguments.items() for part in pair)])
@@ -73,6 +76,45 @@ def test_no_new_tokens_passes_the_base_through(inputs: Path, monkeypatch: pytest
     for name in TOKENIZER_FILES:
         if (inputs / "base_model" / name).exists():
             assert sha256_file(output.parent / name) == sha256_file(inputs / "base_model" / name)
+
+
+NAMES = ("刘备", "曹操", "孙权", "关羽", "张飞", "诸葛", "赵云", "周瑜", "吕布", "董卓")
+
+
+@pytest.mark.parametrize(
+    ("budget", "reads"),
+    [
+        ('{"tokens": 400}', "stage 1 reads 400 tokens of text"),
+        ('{"passes": 0.5}', "stage 1 reads the text 0.5 times"),
+        ('{"characters": 250}', "rows are fitted on 250 characters"),
+    ],
+)
+def test_as_many_new_tokens_as_the_budget_allows(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, budget: str, reads: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = "".join(f"{name}，" * (4 * number) for number, name in enumerate(NAMES, 1))
+    pl.DataFrame({"id": ["novel:0"], "text": [text]}).write_parquet(inputs / "corpus/train/novel/0000.parquet")
+    output = execute(
+        inputs, monkeypatch, '{"new_tokens": "auto", "minimum_seen": 9, "leading_marks": false}', budget=budget
+    )
+    learned = [name for name in NAMES if len(load_tokenizer(output.parent).tokenize(name)) == 1]
+    assert 0 < len(learned) < len(NAMES)
+    assert learned == list(NAMES[-len(learned) :])
+    report = read_json(output.parent / "report.json")
+    assert report["why_so_many"].startswith(f"{reads} and would see the next one ")
+    assert report["why_so_many"] == read_json(output)["facts"]["why_so_many"]
+    assert f"tokenizer: auto: {report['new_tokens']} new tokens: {reads}" in capfd.readouterr().out
+
+
+def test_a_budget_that_allows_no_new_token_leaves_the_base_as_it_is(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = execute(inputs, monkeypatch, '{"new_tokens": "auto"}', budget='{"tokens": 20}')
+    for name in TOKENIZER_FILES:
+        if (inputs / "base_model" / name).exists():
+            assert sha256_file(output.parent / name) == sha256_file(inputs / "base_model" / name)
+    assert "tokenizer: auto: 0 new tokens: stage 1 reads 20 tokens of text" in capfd.readouterr().out
+    assert "(tokenizer.minimum_seen 30)" in read_json(output.parent / "report.json")["why_so_many"]
 
 
 def test_control_tokens_of_a_template_are_added(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

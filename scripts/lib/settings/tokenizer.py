@@ -25,10 +25,13 @@ class VocabularySettings(StageSettings):
     whose ids lie beyond the base model's. The keys for learning tokens, `new_tokens` to `leading_marks`, then have no
     effect."""
     new_tokens: Annotated[int | Literal["auto"], BeforeValidator(_check_number)] = 2_000
-    """Number of tokens that are learned, or `auto`: as many as `minimum_gain` finds worth it. 0 learns none. Take few
-    for short runs, more for long ones."""
+    """Number of tokens that are learned, or `auto`: as many as stage 1 sees `minimum_seen` times, and as are worth
+    `minimum_gain`; none in a very short run. 0 learns none."""
     characters_per_token: float | None = Field(default=None, gt=0)
     """Stop learning tokens when the training text has this many characters per token. Not given: no such limit."""
+    minimum_seen: float = Field(default=30, gt=0)
+    """With `new_tokens: auto`: minimum number of times that stage 1, or the fit without it, sees a token in its
+    `max_steps` or `epochs`. Lower it for shorter text, raise it for better scores."""
     minimum_gain: float = Field(default=0.02, gt=0, lt=1)
     """With `new_tokens: auto`: minimum share by which 1,000 more tokens must raise the characters per token. Lower it
     for more tokens."""

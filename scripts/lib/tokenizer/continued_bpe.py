@@ -11,13 +11,25 @@ With 8,000 new tokens, held-out Chinese has 1.476 characters per token; 1.415 wh
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer
 
 from lib.tokenizer.base_vocabulary import BaseVocabulary
 from lib.tokenizer.merge_learner import Candidate, MergeLearner
 from lib.tokenizer.token_table import TokenTraits
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much text new tokens will be trained on: a number of `tokens` or, without one, of `passes` over the text."""
+
+    tokens: int | None = None
+    passes: float = 1.0
+
+    def seen(self, occurrences: int, text_tokens: int) -> float:
+        """Times that training sees what occurs so often in the text, which has `text_tokens` tokens."""
+        return occurrences * (self.tokens / text_tokens if self.tokens is not None else self.passes)
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,9 @@ class Goal:
     """In the text that is learned from."""
     least_gain: float = 0.0
     """Share by which 1,000 tokens more, as good as the next one, would raise characters per token."""
+    budget: Budget = Budget()
+    least_seen: float = 0.0
+    """Times that training with this budget sees the next token."""
     multiple: int = 1
     """Whatever is reached, go on until the size of the vocabulary is a multiple of this."""
     size_before: int = 0
@@ -59,6 +74,8 @@ class Extension:
     """New tokens, in the order of their ids."""
     merges: Sequence[Merge]
     """In the order in which they run."""
+    next_seen: float | None = None
+    """Times that training would see the next token, where that was too rarely."""
 
 
 def learn(
@@ -80,15 +97,20 @@ def learn(
     learner = MergeLearner(runs, token_traits, minimum_frequency, maximum_length)
     written = _Writer(base, token_traits)
     limit = goal.rounded(goal.new_tokens)
+    next_seen = None
     while written.kept < limit and (candidate := learner.best()) is not None:
-        if 1000 * candidate.saved < goal.least_gain * (tokens - written.saved):
+        left = tokens - written.saved
+        seen = goal.budget.seen(candidate.occurrences, left)
+        if seen < goal.least_seen and next_seen is None:
+            next_seen = seen
+        if next_seen is not None or 1000 * candidate.saved < goal.least_gain * left:
             limit = min(limit, goal.rounded(written.kept))
         if written.price(candidate) > limit - written.kept:
             continue
         written.take(candidate, learner.take(candidate))
         if goal.characters_per_token and characters >= goal.characters_per_token * (tokens - written.saved):
             limit = min(limit, goal.rounded(written.kept))
-    return written.extension()
+    return replace(written.extension(), next_seen=next_seen)
 
 
 def extend_tokenizer(tokenizer: Tokenizer, extension: Extension) -> Tokenizer:

@@ -36,6 +36,11 @@ class Candidate:
     known: int | None
     """The symbol that stands for these bytes already; merging then adds no token."""
 
+    @property
+    def occurrences(self) -> int:
+        """Times that the token stands in the text, before longer ones take its place."""
+        return self.saved if self.right is not None else self.saved // (len(self.spelling) - 1)
+
 
 class MergeLearner:
     """Gives one candidate after the other; whoever asks takes it or leaves it."""

@@ -30,6 +30,22 @@ def start_of_stage_2(settings: PipelineSettings) -> tuple[str, list[str]]:
     return (made["pretrain_model"] or made["extended_model"])[0], []
 
 
+def budget_of_new_tokens(settings: PipelineSettings) -> dict[str, float]:
+    """How much text their rows are trained on, where that decides their number: in `tokens`, or `passes` over all.
+
+    Without a stage 1 that trains them, it is the `characters` that they are fitted on.
+    """
+    stage = settings.pretrain
+    if settings.tokenizer.new_tokens != "auto":
+        return {}
+    if not settings.trains_stage_1 or (stage.method == "lora" and stage.embeddings == "none"):
+        return {"characters": settings.tokenizer.fit_characters}
+    if stage.max_steps is None:
+        return {"passes": stage.epochs}
+    sequences = stage.batch_size * stage.gradient_accumulation * settings.processes_per_node * settings.nodes
+    return {"tokens": stage.max_steps * sequences * stage.block_size}
+
+
 def evaluated(settings: PipelineSettings) -> Manifests:
     """The models that are scored, by name: each with the adapter that is merged into it, if there is one."""
     made = manifests(settings)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
 from lib.corpus.cleaning.personal_data import KINDS as KINDS_OF_DATA
-from lib.tokenizer.continued_bpe import Goal, constituents, extend_tokenizer
+from lib.tokenizer.continued_bpe import Budget, Goal, constituents, extend_tokenizer
 from lib.tokenizer.token_rules import Limits, is_latin
 from tokenizers_to_extend import CHINESE, ENGLISH, KINDS, byte_level, learn_from, sentencepiece_legacy
 
@@ -212,6 +212,37 @@ def test_goal_in_gain(base: Tokenizer) -> None:
     counts = [len(learn_from(base, CHINESE, Goal(1000, least_gain=gain)).tokens) for gain in (0.0, 10.0, 20.0)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[1] > counts[2] > 0
+
+
+@pytest.mark.parametrize("budget", [Budget(tokens=400), Budget(passes=0.5)])
+def test_training_sees_every_new_token_often_enough(base: Tokenizer, budget: Budget) -> None:
+    """Of the tokens alone that are learned last: longer ones take occurrences from those before."""
+    extension = learn_from(base, CHINESE, Goal(1000, budget=budget, least_seen=3))
+    assert 5 < len(extension.tokens) < 200
+    assert extension.next_seen is not None
+    assert extension.next_seen < 3
+    ids = [number for text in CHINESE for number in tokens_of(extend_tokenizer(base, extension), text)]
+    last = max(new_tokens(base, extend_tokenizer(base, extension)))
+    assert budget.seen(ids.count(last), len(ids)) >= 3
+
+
+def test_a_small_budget_leaves_nothing_to_learn(base: Tokenizer) -> None:
+    extension = learn_from(base, CHINESE, Goal(1000, budget=Budget(tokens=2), least_seen=3))
+    assert not extension.tokens
+    assert not extension.merges
+
+
+def test_a_larger_budget_takes_more_tokens(base: Tokenizer) -> None:
+    counts = [
+        len(learn_from(base, CHINESE, Goal(1000, budget=Budget(passes=passes), least_seen=3)).tokens)
+        for passes in (0.25, 0.5, 1)
+    ]
+    assert counts == sorted(set(counts))
+
+
+def test_times_that_training_sees_a_token() -> None:
+    assert Budget(tokens=400).seen(occurrences=50, text_tokens=1_000) == 20
+    assert Budget(passes=0.5).seen(occurrences=50, text_tokens=1_000) == 25
 
 
 def test_a_bounded_sample_does_not_hang_on_the_order_of_texts() -> None:

@@ -7,7 +7,7 @@ import pytest
 from lib.core.errors import UserError
 from lib.settings.base import validate
 from lib.settings.pipeline import PipelineSettings
-from lib.workflow.stages import evaluated, finished, manifests, start_of_stage_2
+from lib.workflow.stages import budget_of_new_tokens, evaluated, finished, manifests, start_of_stage_2
 
 OFF = {"enabled": False}
 STAGE_2_ALONE = {"corpus": OFF, "pretrain": OFF, "tokenizer": {"new_tokens": 0}}
@@ -79,3 +79,23 @@ def test_words_and_a_tokenizer_of_ones_own_add_tokens(tokenizer: dict[str, Any])
 def test_a_stage_without_what_it_needs_names_the_key_to_set(sections: dict[str, Any], error: str) -> None:
     with pytest.raises(UserError, match=error.replace(".", r"\.")):
         settings(**sections)
+
+
+def budget(**sections: Any) -> dict[str, float]:
+    return budget_of_new_tokens(settings(**{"tokenizer": {"new_tokens": "auto", "fit_characters": 500}} | sections))
+
+
+def test_new_tokens_are_trained_on_what_all_processes_read_in_stage_1() -> None:
+    stage = {"max_steps": 130, "batch_size": 2, "gradient_accumulation": 3, "block_size": 256}
+    assert budget(pretrain=stage) == {"tokens": 130 * 2 * 3 * 256}
+    assert budget(pretrain=stage, processes=2, nodes=4) == {"tokens": 8 * 130 * 2 * 3 * 256}
+    assert budget(pretrain=stage | {"max_steps": None, "epochs": 1.5}) == {"passes": 1.5}
+
+
+@pytest.mark.parametrize("stage", [OFF, {"embeddings": "none"}])
+def test_new_tokens_that_stage_1_does_not_train_have_the_text_of_the_fit(stage: dict[str, Any]) -> None:
+    assert budget(pretrain=stage) == {"characters": 500}
+
+
+def test_a_given_number_of_new_tokens_needs_no_budget() -> None:
+    assert budget(tokenizer={"new_tokens": 2_000}) == {}
