@@ -14,7 +14,7 @@ from lib.settings import corpus, evaluation, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS
 from lib.workflow.rules import PROGRAM, complete, doubling, json_rows, program, training_resources, training_settings
-from lib.workflow.stages import evaluated, finished, manifests, start_of_stage_2
+from lib.workflow.stages import budget_of_new_tokens, evaluated, finished, manifests, start_of_stage_2
 from lib.workflow.start import start
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.

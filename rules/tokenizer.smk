@@ -22,6 +22,7 @@ rule tokenizer:
         settings=to_json(SETTINGS.tokenizer, tokenizer.VocabularySettings),
         # What the chat template of stage 2 needs in the vocabulary.
         control_tokens=json.dumps([*written_tokens(SETTINGS.sft.template), *SETTINGS.sft.control_tokens]),
+        budget=json.dumps(budget_of_new_tokens(SETTINGS)),
     shell:
         PROGRAM
 
