@@ -133,7 +133,7 @@ def test_control_tokens_of_a_template_are_added(inputs: Path, monkeypatch: pytes
 def test_text_without_a_pair_to_merge(inputs: Path) -> None:
     base = Tokenizer.from_file(str(inputs / "base_model" / "tokenizer.json"))
     with pytest.raises(UserError, match="holds no pair of tokens"):
-        program.learned(base, [["plain English"]], VocabularySettings(new_tokens=10))
+        program.learned(base, [["plain English"]], VocabularySettings(new_tokens=10), {})
 
 
 def test_report_lies_beside_the_tokenizer(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
