@@ -109,7 +109,8 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
 	@echo "Installing the environment into $(VENV) (once, one to three minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements.txt -c envs/constraints.txt
+	@# Python compiles what it imports; compiling everything would take as long as all else here.
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile -r envs/requirements.txt -c envs/constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt

@@ -13,7 +13,6 @@ rule base_model:
         output="results/base_model/manifest.json",
     conda:
         "../envs/training.yaml"
-    threads: 2
     params:
         **program("base_model"),
         settings=to_json(SETTINGS.base_model),

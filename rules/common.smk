@@ -13,7 +13,16 @@ from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS
-from lib.workflow.rules import PROGRAM, complete, doubling, json_rows, program, training_resources, training_settings
+from lib.workflow.rules import (
+    PROGRAM,
+    complete,
+    doubling,
+    half_of_the_cores,
+    json_rows,
+    program,
+    training_resources,
+    training_settings,
+)
 from lib.workflow.stages import budget_of_new_tokens, evaluated, finished, manifests, start_of_stage_2
 from lib.workflow.start import start
 

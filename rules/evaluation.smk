@@ -22,9 +22,12 @@ rule evaluate:
         output="results/evaluation/{model}.json",
     wildcard_constraints:
         model="|".join(EVALUATED),
+    # After training, which is slow beside other work, and for which more rules wait.
+    priority: -1
     conda:
         "../envs/training.yaml"
-    threads: 4
+    # Two models side by side take less time than one after the other with all cores each.
+    threads: half_of_the_cores(4)
     resources:
         gpu=ONE_GPU,
     params:

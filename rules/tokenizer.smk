@@ -37,6 +37,8 @@ rule extended_model:
         sft_data=MADE["sft_data"] if SETTINGS.pretrain.include_instructions or not SETTINGS.corpus.enabled else [],
     output:
         output="results/extended_model/manifest.json",
+    # Before anything else that is ready with it: training waits for it.
+    priority: 1
     conda:
         "../envs/training.yaml"
     threads: 8

@@ -6,6 +6,7 @@ an option: `input: corpus=...` reaches the program as `--corpus ...`. An input w
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -93,6 +94,11 @@ def _option(name: str, value: Any) -> list[str]:
 def json_rows(rows: Iterable[object], *columns: str) -> str:
     """Rows of a sheet as a program takes them: a JSON list with the columns that it uses."""
     return json.dumps([{column: getattr(row, column) for column in columns} for row in rows], ensure_ascii=False)
+
+
+def half_of_the_cores(maximum: int) -> int:
+    """Threads of a job of which two run side by side: half of this machine's cores, 1 to `maximum`."""
+    return max(1, min(maximum, len(os.sched_getaffinity(0)) // 2))
 
 
 def doubling(amount: int) -> Callable[..., int]:

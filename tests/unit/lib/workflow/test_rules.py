@@ -11,7 +11,7 @@ import pytest
 
 from lib.core.fingerprint import code_fingerprint
 from lib.settings.processes import ProcessSettings
-from lib.workflow.rules import doubling, json_rows, program, training_resources
+from lib.workflow.rules import doubling, half_of_the_cores, json_rows, program, training_resources
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
@@ -97,6 +97,11 @@ def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:
 def test_every_attempt_asks_for_twice_as_much() -> None:
     memory = doubling(4000)
     assert [memory(None, attempt) for attempt in (1, 2, 3)] == [4000, 8000, 16000]
+
+
+def test_a_job_that_shares_the_machine_takes_at_most_half_of_it() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert [half_of_the_cores(maximum) for maximum in (1, 10_000)] == [1, max(1, cores // 2)]
 
 
 def test_training_on_several_nodes_starts_its_own_tasks() -> None:
