@@ -1,4 +1,4 @@
-"""Bytes of a file, unpacked, in blocks: plain, gz, bz2, xz or zst, told by the first bytes.
+"""Bytes of a file, unpacked, in blocks: plain, gz, bz2, xz or zst, inferred from the first bytes.
 
 A file is read once, and its checksum is taken on the way. No block is larger than BLOCK_BYTES, however much a few
 packed bytes stand for, and a file that unpacks to absurd sizes is refused while it is being read.
@@ -21,8 +21,10 @@ BLOCK_BYTES = 1 << 20
 ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 FREE_BYTES = 1 << 28
 """A file may unpack to this much whatever its own size: a short one can compress very well."""
+MAXIMUM_EXPANSION = 200
+"""A larger file may unpack to this many times its own size: more than text does, less than files made to fill disks."""
 XZ_MEMORY_BYTES = 1 << 28
-"""Most memory for unpacking xz; its highest preset needs 65 MB, but a file can ask for 4 GB."""
+"""Maximum memory for unpacking xz; its highest preset needs 65 MB, but a file can ask for 4 GB."""
 
 
 class HashedFile(io.RawIOBase):
@@ -80,32 +82,28 @@ class BlockStream(io.RawIOBase):
         return size
 
 
-def allowed_bytes(path: Path, maximum_expansion: float, maximum_bytes: float) -> float:
-    """Bytes that the file may unpack to, see unpacked_blocks."""
-    size = path.stat().st_size
-    return max(size, min(max(FREE_BYTES, maximum_expansion * size), maximum_bytes))
+def allowed_bytes(path: Path) -> int:
+    """Bytes that the file may unpack to: MAXIMUM_EXPANSION times its size, but FREE_BYTES in any case."""
+    return max(FREE_BYTES, MAXIMUM_EXPANSION * path.stat().st_size)
 
 
-def too_large(path: Path, allowed: float) -> UserError:
+def too_large(path: Path, allowed: int) -> UserError:
     """What to tell the user of a file that unpacks to more than is `allowed`."""
     return UserError(
-        f"{path} ({path.stat().st_size:,} bytes) unpacks to more than {allowed:,.0f} bytes; if that is meant, raise "
-        "corpus.maximum_expansion or corpus.maximum_unpacked_bytes"
+        f"{path} ({path.stat().st_size:,} bytes) unpacks to more than {allowed:,} bytes, which archives made to fill "
+        "disks do; if it is yours, unpack it yourself"
     )
 
 
-def unpacked_blocks(
-    path: Path, maximum_expansion: float, maximum_bytes: float, on_end: Callable[[str], None]
-) -> Iterator[bytes]:
+def unpacked_blocks(path: Path, on_end: Callable[[str], None]) -> Iterator[bytes]:
     """Blocks of at most BLOCK_BYTES; calls `on_end` with the checksum of the packed file after the last one.
 
-    Raises UserError for what cannot be read, is cut off or damaged, unpacks to more than `maximum_expansion` times its
-    own size (beyond FREE_BYTES) or to more than `maximum_bytes`.
+    Raises UserError for what cannot be read, is cut off or damaged, or unpacks to more than `allowed_bytes`.
     """
     total = 0
     try:
         with HashedFile(path.open("rb", buffering=0)) as raw:
-            allowed = allowed_bytes(path, maximum_expansion, maximum_bytes)
+            allowed = allowed_bytes(path)
             for block in _unpacked(_KeptOpen(raw, BLOCK_BYTES)):
                 total += len(block)
                 if total > allowed:

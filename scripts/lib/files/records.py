@@ -129,14 +129,13 @@ def _read_parquet(file: TextFile, choose: ChooseColumns | None) -> Records:
         columns = _columns(file, table.schema_arrow.names, choose)
         seen.encoding = "utf-8"
         number = 0
-        allowed = max(compression.FREE_BYTES, file.settings.maximum_expansion * path.stat().st_size)
+        allowed = compression.allowed_bytes(path)
+        unpacked = 0
         try:
             for batch in table.iter_batches(batch_size=_batch_rows(table.metadata), columns=columns):
-                allowed -= batch.nbytes
-                if allowed < 0:
-                    raise UserError(
-                        f"{path} ({path.stat().st_size:,} bytes) unpacks to more than corpus.maximum_expansion allows"
-                    )
+                unpacked += batch.nbytes
+                if unpacked > allowed:
+                    raise compression.too_large(path, allowed)
                 for row in range(len(batch)):
                     number += 1
                     position = f"record {number}"

@@ -58,12 +58,7 @@ class TextFile:
 
     def blocks(self) -> Iterator[bytes]:
         """Its bytes, unpacked."""
-        return compression.unpacked_blocks(
-            self.path,
-            self.settings.maximum_expansion,
-            self.settings.maximum_unpacked_bytes,
-            lambda sha256: setattr(self.seen, "sha256", sha256),
-        )
+        return compression.unpacked_blocks(self.path, lambda sha256: setattr(self.seen, "sha256", sha256))
 
     def pieces(self) -> Iterator[str]:
         """Its text, unpacked and decoded."""

@@ -20,10 +20,6 @@ class ReadingLimits(StageSettings):
 
     maximum_document_bytes: int = Field(default=2**26, ge=1_000)
     """Maximum size of a document in bytes; longer ones are quarantined. A few times this much is held in memory."""
-    maximum_expansion: float = Field(default=200, ge=1)
-    """Maximum ratio of unpacked to packed size of a file that unpacks to over 256 MB. Guards against archive bombs."""
-    maximum_unpacked_bytes: int = Field(default=10**12, ge=1)
-    """Maximum size of an unpacked file in bytes."""
 
 
 CHINESE = ("zh", "yue", "wuu")

@@ -36,13 +36,12 @@ class Allowance:
     """How much one file on disk may still unpack to."""
 
     path: Path
-    total: float
+    total: int
     used: int = 0
 
     @classmethod
     def of(cls, file: TextFile) -> "Allowance":
-        limits = file.settings
-        return cls(file.path, allowed_bytes(file.path, limits.maximum_expansion, limits.maximum_unpacked_bytes))
+        return cls(file.path, allowed_bytes(file.path))
 
     def take(self, size: int) -> None:
         """Count `size` bytes; TooLarge when they are too many."""

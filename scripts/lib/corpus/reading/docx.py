@@ -68,7 +68,7 @@ def _text(file: TextFile) -> str | TooLong:
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = handler.start, handler.end
     parser.CharacterDataHandler = handler.data
-    allowed = allowed_bytes(file.path, file.settings.maximum_expansion, file.settings.maximum_unpacked_bytes)
+    allowed = allowed_bytes(file.path)
     with opened(file.path) as archive:
         if _PART not in archive.namelist():
             raise Unreadable(f"no Word document: {_PART} is missing")

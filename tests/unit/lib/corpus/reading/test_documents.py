@@ -302,9 +302,11 @@ def test_a_parquet_file_that_stands_for_far_more_than_its_size(tmp_path: Path, m
     monkeypatch.setattr(compression, "FREE_BYTES", 1000)
     path = tmp_path / "a.parquet"
     pl.DataFrame({"text": ["文" * 10_000] * 1000}).write_parquet(path)
-    with pytest.raises(UserError, match=r"unpacks to more than corpus.maximum_expansion allows"):
-        read_path(path, "parquet", maximum_expansion=10)
-    assert len(read_path(path, "parquet", maximum_expansion=1_000_000)) == 1000
+    monkeypatch.setattr(compression, "MAXIMUM_EXPANSION", 10)
+    with pytest.raises(UserError, match=r"a\.parquet \([\d,]+ bytes\) unpacks to more than [\d,]+ bytes"):
+        read_path(path, "parquet")
+    monkeypatch.setattr(compression, "MAXIMUM_EXPANSION", 1_000_000)
+    assert len(read_path(path, "parquet")) == 1000
 
 
 def test_articles_that_are_too_long_are_put_aside(tmp_path: Path) -> None:
