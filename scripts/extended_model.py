@@ -9,12 +9,10 @@ and, with --sft-data, on its examples to train on; on one of them where a run la
 """
 
 import json
-import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import torch
 from tokenizers import Tokenizer
 
 from lib.core.manifest import write_manifest
@@ -23,7 +21,7 @@ from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
 from lib.extended_model.rows import is_tied
-from lib.models.compute import pick_device, pick_precision
+from lib.models.compute import pick_device, pick_precision, use_job_threads
 from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import (
     agree_on_padding,
@@ -51,7 +49,7 @@ def main() -> None:
     args = parser.parse_args()
     settings = from_json(InitializationSettings, args.settings)
     quiet_libraries()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    use_job_threads()
     device = pick_device(args.gpu)
     precision = pick_precision(settings.precision, device)
 

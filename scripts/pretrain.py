@@ -30,16 +30,7 @@ def main() -> None:
     require_examples(held_out, "held-out text", "raise corpus.validation_fraction")
     chosen = np.linspace(0, len(held_out), min(settings.validation_blocks, len(held_out)), endpoint=False, dtype=int)
     train(
-        Run(
-            stage="pretrain",
-            settings=settings,
-            seed=args.seed,
-            gpu=args.gpu,
-            model=args.model,
-            data=args.data,
-            work=args.work,
-            output=args.output,
-        ),
+        Run.of("pretrain", settings, args),
         train_set,
         held_out.select(chosen),
         by_length=False,

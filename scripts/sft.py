@@ -34,17 +34,7 @@ def main() -> None:
     require_examples(train_set, "instructions to train on", "add instruction sets")
     require_examples(held_out, "held-out instructions", "raise sft.validation_fraction")
     train(
-        Run(
-            stage="sft",
-            settings=settings,
-            seed=args.seed,
-            gpu=args.gpu,
-            model=args.model,
-            data=args.data,
-            work=args.work,
-            output=args.output,
-            adapter=args.adapter,
-        ),
+        Run.of("sft", settings, args),
         train_set,
         held_out,
         by_length=True,

@@ -8,12 +8,10 @@ r"""Extend the base model by the new tokens of one size, train it briefly, and s
 Nothing is kept of the model. Every size reads the same text in the same order, the larger ones further.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
@@ -23,7 +21,7 @@ from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
 from lib.extended_model.extend import extend_model
-from lib.models.compute import Precision, pick_device, pick_precision
+from lib.models.compute import Precision, pick_device, pick_precision, use_job_threads
 from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import load_model, quiet_libraries
 from lib.settings.base import from_json
@@ -57,7 +55,7 @@ def main() -> None:
     training = from_json(PretrainSettings, args.training)
     scoring = from_json(ScoringSettings, args.scoring)
     quiet_libraries()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    use_job_threads()
     device = pick_device(args.gpu)
     precision = pick_precision(training.precision, device)
 

@@ -12,6 +12,11 @@ from lib.distributed.processes import local_rank
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
+def use_job_threads() -> None:
+    """Compute with as many threads as Snakemake gives the job (OMP_NUM_THREADS)."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+
+
 def pick_device(gpu: int) -> torch.device:
     """This process's device when a node has `gpu` GPUs, 0 for none; UserError when fewer than that are there.
 

@@ -24,7 +24,7 @@ from lib.core.program import say
 from lib.distributed.launcher import STOPPED
 from lib.distributed.processes import is_first, join, leave, number_of_processes, of_first, rank, wait_for_all
 from lib.distributed.sharding import gather_in_forward, load_sharded, whole_embeddings
-from lib.models.compute import Precision, pick_device, pick_precision
+from lib.models.compute import Precision, pick_device, pick_precision, use_job_threads
 from lib.models.loading import fewer_bits, load_model, quiet_libraries
 from lib.models.tokenizer_files import copy_tokenizer
 from lib.settings.training import TrainingSettings
@@ -82,6 +82,12 @@ class Run:
     adapter: Path | None = None
     """Manifest of an adapter to go on from; a fresh one when not given."""
 
+    @classmethod
+    def of(cls, stage: Literal["pretrain", "sft"], settings: TrainingSettings, args: argparse.Namespace) -> "Run":
+        """The run that the flags of `add_run_arguments`, and --adapter where there is one, describe."""
+        flags = ("seed", "gpu", "model", "data", "work", "output", "adapter")
+        return cls(stage, settings, **{flag: getattr(args, flag) for flag in flags if flag in args})
+
 
 def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Dataset, by_length: bool) -> None:
     """Train, and publish what had the lowest validation loss into the directory of `run.output`.
@@ -98,7 +104,7 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
         raise UserError(
             f"settings: {run.stage}.fsdp spreads weights over processes, but there is one; raise gpu or nodes"
         )
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    use_job_threads()
     device = pick_device(run.gpu)
     join(device)
     precision = pick_precision(settings.precision, device)
