@@ -2,6 +2,9 @@
 
 The prompt of an answer is the template's rendering of the turns before it with a generation prompt, as at inference.
 The answer is what the rendering adds to that once the answer is there, up to its end token.
+
+transformers' own marks of what the assistant says (`return_assistant_tokens_mask`) need `{% generation %}` in the
+template. Of six published templates (Qwen3, Llama 3.1, Gemma 2, GLM-4, Mistral, DeepSeek R1) none has it.
 """
 
 import json

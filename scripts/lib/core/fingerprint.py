@@ -2,6 +2,9 @@
 
 Comments, formatting and documentation strings are left out, so that only a change of behaviour re-runs a rule. The
 templates of a program are the files of templates/ that its modules name in a string, and those that these name in turn.
+
+Snakemake compares the text of a rule and of its `script:`, but of programs that a shell command runs nothing, and of
+the modules that they import nothing.
 """
 
 import ast

@@ -6,6 +6,9 @@ measured on; the values themselves are kept in it. When one of them is changed, 
 last file of a checkpoint to be written is a list of the others with their checksums, so that one which a killed process
 or a full disk left behind is never mistaken for a whole one. Which checkpoint is the best is decided while training
 (`callbacks.KeepBest`, and `metric_for_best_model` in `run`); here it is read back.
+
+transformers' get_last_checkpoint takes the newest folder, damaged or not: of a run whose newest weights are cut off,
+the one that cannot be read, where this takes the one before.
 """
 
 import hashlib

@@ -3,6 +3,10 @@
 After the method of arc90's and Mozilla's Readability: every paragraph gives points to the elements around it, by its
 length and its commas; names and tags add or take some; links divide them. The element with the most points is the main
 one, and neighbours with a good share of them belong to it. Chinese punctuation counts as Latin punctuation does.
+
+readability-lxml 0.9 follows the same method. Alone it has an F1 of 0.972 on Chinese news and 0.493 to 0.780 on three
+manuals (docs/benchmarks.md); here it would have to parse a page once more, for a vote on the elements that `navigation`
+judges.
 """
 
 import re

@@ -1,4 +1,8 @@
-"""What is said in subtitles (SubRip, .srt)."""
+"""What is said in subtitles (SubRip, .srt).
+
+The libraries srt and pysrt are as fast (0.03 and 0.05 CPU seconds for 2,909 subtitles, this 0.03), but leave markup in
+and hold a file whole.
+"""
 
 import re
 
