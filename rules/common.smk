@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from lib.chat.known_templates import written_tokens
+from lib.corpus.fetching.parts import part_names
 from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, pretrain, sft, tokenizer
 from lib.settings.base import to_json

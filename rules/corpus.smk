@@ -10,10 +10,14 @@ A source's row reaches its own rules only: changing one row leaves the raw and c
 finished shards of the sources above it, too, unless corpus.decontaminate checks training text against all held-out text.
 """
 
+# The parts of each source that several jobs read.
+PARTS = {name: part_names(row.parts) for name, row in CORPUS_SOURCES.items() if row.parts > 1}
+
 
 wildcard_constraints:
     source=NAME_PATTERN.pattern,
     shard=r"\d{4,5}",
+    part=r"\d+-of-\d+",
 
 
 rule fetch:
@@ -39,10 +43,60 @@ rule fetch:
         PROGRAM
 
 
+if PARTS:
+
+    rule fetch_part:
+        """Read one part of a source and deal its documents into files of its own, one for each shard."""
+        input:
+            lambda wildcards: INPUTS.watched_files(wildcards.source),
+        output:
+            expand("results/corpus/raw/{{source}}/{{part}}/{shard}.parquet", shard=SHARDS),
+            "results/corpus/files/{source}/{part}.parquet",
+            "results/corpus/quarantine/{source}/{part}.parquet",
+            output="results/corpus/raw/{source}/{part}.json",
+        conda:
+            "../envs/text.yaml"
+        resources:
+            runtime=doubling(120),
+        params:
+            **program("fetch", "part"),
+            settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
+            source=lambda wildcards: CORPUS_SOURCES[wildcards.source].as_read(),
+            watched=lambda wildcards: INPUTS.watched_listing(wildcards.source),
+            shards=len(SHARDS),
+        shell:
+            PROGRAM
+
+    rule gather:
+        input:
+            lambda wildcards: expand(rules.fetch_part.output, part=PARTS[wildcards.source], allow_missing=True),
+        output:
+            "results/corpus/files/{source}.parquet",
+            "results/corpus/quarantine/{source}.parquet",
+            output="results/corpus/raw/{source}.json",
+        """Count what the parts of a source hold together. Its documents stay where they are."""
+        wildcard_constraints:
+            source="|".join(PARTS),
+        conda:
+            "../envs/text.yaml"
+        params:
+            **program("gather", "source"),
+            settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
+            parts=lambda wildcards: PARTS[wildcards.source],
+        shell:
+            PROGRAM
+
+    ruleorder: gather > fetch
+
+
 rule clean:
     """Clean one shard: normalize characters, remove markup and boilerplate, drop poor documents."""
     input:
-        "results/corpus/raw/{source}/{shard}.parquet",
+        lambda wildcards: (
+            f"results/corpus/raw/{wildcards.source}.json"
+            if wildcards.source in PARTS
+            else f"results/corpus/raw/{wildcards.source}/{wildcards.shard}.parquet"
+        ),
         lambda wildcards: SOURCE_SETTINGS[wildcards.source].named_files(),
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
@@ -54,6 +108,8 @@ rule clean:
         "../envs/text.yaml"
     params:
         **program("clean", "source", "shard"),
+        parts=lambda wildcards: PARTS.get(wildcards.source),
+        shards=lambda wildcards: len(SHARDS) if wildcards.source in PARTS else None,
         settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], corpus.CleaningSettings),
         signatures=to_json(SETTINGS.corpus, corpus.SignatureSettings),
     shell:

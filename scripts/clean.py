@@ -3,7 +3,8 @@ r"""Clean the documents of one shard, and make the signatures by which they are 
     python scripts/clean.py --settings '{"minimum_length": 100}' --signatures '{"near_duplicate_ngram": 5}' \
         --source news --shard 0 --directory results/corpus --output results/corpus/clean/news/0000.json
 
-Reads raw/SOURCE/SHARD.parquet below the directory, some megabytes at a time. Writes, each as SOURCE/SHARD.parquet:
+Reads raw/SOURCE/SHARD.parquet below the directory, or what of the shard lies in raw/SOURCE/PART/ when --parts names the
+parts that the source was read in, some megabytes at a time. Writes, each as SOURCE/SHARD.parquet:
 
     clean/       id, text, hash
     dropped/     id, rule that dropped the document, value that it measured, text
@@ -24,7 +25,8 @@ from lib.corpus.cleaning.clean import clean
 from lib.corpus.cleaning.rewrite import StepCounts
 from lib.corpus.duplicates.minhash import describe
 from lib.corpus.duplicates.shared_lines import border_lines
-from lib.corpus.storage.batches import ShardWriter, batches
+from lib.corpus.storage.batches import ShardWriter
+from lib.corpus.storage.raw import raw_batches
 from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import CleaningSettings, SignatureSettings
@@ -36,6 +38,8 @@ def main() -> None:
     parser.add_argument("--signatures", required=True, help="settings of the signatures")
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
+    parser.add_argument("--shards", type=int, default=1, help="number of shards that parts were dealt into")
+    parser.add_argument("--parts", nargs="*", default=[])
     parser.add_argument("--directory", type=Path, default=Path("results/corpus"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
@@ -50,7 +54,7 @@ def main() -> None:
             stack.enter_context(ShardWriter(stack.enter_context(new_file(args.directory / folder / shard))))
             for folder in ("clean", "dropped", "signatures", "lines")
         )
-        for documents in batches(args.directory / "raw" / shard):
+        for documents in raw_batches(args.directory / "raw", args.source, args.shard, args.shards, args.parts):
             documents_read += len(documents)
             cleaned = clean(documents, settings)
             del documents  # one of 50 MB is held several times over as it is

@@ -26,6 +26,8 @@ MAXIMUM_EXPANSION = 200
 XZ_MEMORY_BYTES = 1 << 28
 """Maximum memory for unpacking xz; its highest preset needs 65 MB, but a file can ask for 4 GB."""
 
+_GZIP, _BZIP2, _XZ, _ZSTANDARD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"  # first bytes
+
 
 class HashedFile(io.RawIOBase):
     """A file that is read once, from front to back, and takes its own checksum on the way."""
@@ -115,15 +117,20 @@ def unpacked_blocks(path: Path, on_end: Callable[[str], None]) -> Iterator[bytes
         raise UserError(f"{path} cannot be read to its end: {reason}; fetch it again or take it out") from None
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with `head` is compressed."""
+    return head.startswith((_GZIP, _BZIP2, _XZ, _ZSTANDARD))
+
+
 def _unpacked(file: io.BufferedReader) -> Iterator[bytes]:
     start = file.peek(6)[:6]
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(_GZIP):
         return _blocks(gzip.GzipFile(fileobj=file).read)
-    if start.startswith(b"BZh"):
+    if start.startswith(_BZIP2):
         return _members(file, bz2.BZ2Decompressor)
-    if start.startswith(b"\xfd7zXZ\x00"):
+    if start.startswith(_XZ):
         return _members(file, lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY_BYTES))
-    if start.startswith(b"\x28\xb5\x2f\xfd"):
+    if start.startswith(_ZSTANDARD):
         return _blocks(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd").read)
     return _blocks(file.read)
 

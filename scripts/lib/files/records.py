@@ -18,6 +18,7 @@ from lib.files.csv_records import BrokenRecord, csv_records
 from lib.files.formats import RECORDS
 from lib.files.json_records import JsonError, json_records
 from lib.files.limits import EXCERPT_CHARACTERS, TooLong
+from lib.files.spans import Span
 from lib.files.text_files import Broken, TextFile
 
 PARQUET_BATCH_BYTES = 1 << 24
@@ -128,11 +129,11 @@ def _read_parquet(file: TextFile, choose: ChooseColumns | None) -> Records:
     with table:
         columns = _columns(file, table.schema_arrow.names, choose)
         seen.encoding = "utf-8"
-        number = 0
+        number, groups = _row_groups(table.metadata, file.span)
         allowed = compression.allowed_bytes(path)
         unpacked = 0
         try:
-            for batch in table.iter_batches(batch_size=_batch_rows(table.metadata), columns=columns):
+            for batch in table.iter_batches(_batch_rows(table.metadata), groups, columns):
                 unpacked += batch.nbytes
                 if unpacked > allowed:
                     raise compression.too_large(path, allowed)
@@ -148,7 +149,22 @@ def _read_parquet(file: TextFile, choose: ChooseColumns | None) -> Records:
         except (pa.ArrowInvalid, OSError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{path} cannot be read after record {number}: {reason}; fetch it again") from None
-    seen.sha256 = sha256_file(path)
+    if not file.span:
+        seen.sha256 = sha256_file(path)
+
+
+def _row_groups(metadata: pq.FileMetaData, span: Span | None) -> tuple[int, list[int]]:
+    """How many rows stand before the row groups that begin in the span, and which groups these are."""
+    before, chosen, place = 0, [], 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        if not span or span.start <= place < span.end:
+            chosen.append(number)
+        elif not chosen:
+            before += group.num_rows
+        # In files that are written one group after another; others are divided all the same, only less evenly.
+        place += max(1, sum(group.column(column).total_compressed_size for column in range(group.num_columns)))
+    return before, chosen
 
 
 def _columns(file: TextFile, names: list[str], choose: ChooseColumns | None, position: str = "the table") -> list[str]:

@@ -10,6 +10,7 @@ from lib.core.errors import UserError
 from lib.files import compression
 from lib.files.decoding import Decoder
 from lib.files.limits import EXCERPT_CHARACTERS, Collector, TooLong, utf8_length
+from lib.files.spans import Span, lines_of_span
 from lib.settings.corpus import ReadingLimits, ReadingSettings
 
 T = TypeVar("T")
@@ -48,16 +49,20 @@ class Broken:
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file that is read once, from front to back."""
+    """A file that is read once, from front to back. The checksum of one that is read in parts stays empty."""
 
     path: Path
     seen: Seen
     settings: ReadingLimits
     encoding: str = ""
     """Its encoding by Python's name; guessed when empty."""
+    span: Span | None = None
+    """The part of it that is read; all when None."""
 
     def blocks(self) -> Iterator[bytes]:
-        """Its bytes, unpacked."""
+        """Its bytes, unpacked; of a part, the lines that begin there."""
+        if self.span:
+            return lines_of_span(self.path, self.span)
         return compression.unpacked_blocks(self.path, lambda sha256: setattr(self.seen, "sha256", sha256))
 
     def pieces(self) -> Iterator[str]:

@@ -30,9 +30,17 @@ READ_COLUMNS = ("name", "uri", "sha256", "format", "encoding", "layout", "column
 """What a set of instructions is read by."""
 DESCRIBED_COLUMNS = ("name", "uri", "license", "weight", "max_characters", "replay", "settings")
 """What the data card says of a source of text."""
-NOT_READ: dict[str, Any] = {"license": "", "weight": 1.0, "max_characters": None, "replay": 0.0, "settings": {}}
+NOT_READ: dict[str, Any] = {
+    "license": "",
+    "weight": 1.0,
+    "max_characters": None,
+    "parts": 1,
+    "replay": 0.0,
+    "settings": {},
+}
 """Columns that change nothing in what is read from a source, with their values when empty."""
-NUMBERS = ("weight", "max_characters", "replay")  # columns that do not hold text
+MAX_PARTS = 10_000
+NUMBERS = ("weight", "max_characters", "parts", "replay")  # columns that do not hold text
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class Source:
     """How often its training documents are taken, on average."""
     max_characters: int | None = None
     """Most characters of training text that are taken from it; all when None."""
+    parts: int = 1
+    """Number of jobs that read it, each a part of it; one when empty."""
     replay: float = 0.0
     """For text in the base model's own language, against forgetting: its share of the tokens that are trained on."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -186,6 +196,10 @@ def _numbers(cells: dict[str, str], where: str) -> dict[str, Any]:
         if not re.fullmatch(r"[1-9][0-9]*", cap):
             raise UserError(f"{where}: max_characters {cap!r} must be a whole number above 0")
         numbers["max_characters"] = int(cap)
+    if parts := cells.get("parts"):
+        if not re.fullmatch(r"[1-9][0-9]{0,4}", parts) or int(parts) > MAX_PARTS:
+            raise UserError(f"{where}: parts {parts!r} must be a whole number from 1 to {MAX_PARTS:,}")
+        numbers["parts"] = int(parts)
     if share := cells.get("replay"):
         try:
             numbers["replay"] = float(share)

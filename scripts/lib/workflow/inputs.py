@@ -53,6 +53,12 @@ def read_inputs(settings: PipelineSettings) -> Inputs:
         instructions = read_sheet(local_path(settings.sft.sources), formats=formats.RECORDS)
     with about(settings.corpus.sources):
         corpus_files = {name: local_source_files(row.uri) for name, row in corpus.items()}
+        for name, row in corpus.items():
+            if row.parts > 1 and not corpus_files[name]:
+                raise UserError(
+                    f"source {name}: parts is {row.parts}, but one job downloads {row.uri}; leave parts empty, or "
+                    "download the source first and give its path"
+                )
         replay = replay_shares(corpus)
     with about(settings.sft.sources):
         instruction_files = _watched(path for row in instructions.values() for path in local_source_files(row.uri))

@@ -20,9 +20,12 @@ from lib.corpus.reading.pdf import read_pdf
 from lib.corpus.reading.subtitles import read_srt
 from lib.corpus.reading.translations import read_po
 from lib.corpus.reading.warc import read_warc
+from lib.files.compression import BLOCK_BYTES
+from lib.files.decoding import guess_encoding
 from lib.files.formats import ARCHIVES, EXTRACTED, check_format
 from lib.files.limits import TooLong
-from lib.files.text_files import Seen, TextFile, stopping_at_broken
+from lib.files.spans import LINES, Span
+from lib.files.text_files import Broken, Seen, TextFile, stopping_at_broken
 from lib.files.texts import Texts, read_texts, whole
 from lib.settings.corpus import ReadingSettings
 
@@ -42,14 +45,42 @@ class Reading:
     """Format of the files in archives; inferred from their names when empty."""
 
 
-def read_documents(path: Path, file_format: str, seen: Seen, reading: Reading) -> Texts:
+def read_documents(path: Path, file_format: str, seen: Seen, reading: Reading, span: Span | None = None) -> Texts:
     """The documents of one file in order, and the records that cannot be read; fills `seen` on the way.
 
-    An empty file has no documents. Raises UserError with file and line or record when the file as a whole cannot be
-    read, and for any broken record if the settings say so.
+    With a `span` of a divisible file, those that begin in it. An empty file has no documents.
+
+    Raises UserError with file and line or record when the file as a whole cannot be read, and for any broken record if
+    the settings say so.
     """
     check_format(file_format)
-    return stopping_at_broken(_documents(path, file_format, seen, reading), path, reading.settings)
+    if not span:
+        found = _documents(path, file_format, seen, reading)
+    elif file_format in LINES:
+        file = TextFile(path, seen, reading.settings, reading.encoding or _encoding(path), span)
+        found = _placed(read_texts(file, file_format, reading.text_field), span)
+    else:
+        file = TextFile(path, seen, reading.settings, reading.encoding, span)
+        found = read_texts(file, file_format, reading.text_field)
+    return stopping_at_broken(found, path, reading.settings)
+
+
+def _encoding(path: Path) -> str:
+    """The encoding of a file that is read in parts, from its beginning; "" where that tells none."""
+    with path.open("rb") as file:
+        head = file.read(BLOCK_BYTES)
+    return "" if head.isascii() else guess_encoding(head)
+
+
+def _placed(texts: Texts, span: Span) -> Texts:
+    """`texts` of lines, which are counted from where the span begins."""
+    for text in texts:
+        if isinstance(text, Broken) and span.start:
+            yield replace(text, position=f"{text.position} from byte {span.start:,} on")
+        else:
+            passed_on = [text]
+            del text
+            yield passed_on.pop()
 
 
 def _documents(

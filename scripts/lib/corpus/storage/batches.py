@@ -20,22 +20,34 @@ pa.set_memory_pool(pa.system_memory_pool())
 
 def batches(path: Path) -> Iterator[pl.DataFrame]:
     """The documents of a shard, as many at a time as have `BATCH_BYTES`, or one that is longer; at least one frame."""
+    return in_batches(row_groups(path))
+
+
+def in_batches(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The rows of `frames`, one or more, as `batches` gives them. It lets go of the frames that it is given."""
     waiting: list[pl.DataFrame] = []
     size = 0
+    for rows in frames:
+        start = 0
+        for row, length in enumerate(byte_lengths(rows["text"])):
+            if size and size + length > BATCH_BYTES:
+                waiting.append(rows.slice(start, row - start))
+                yield _together(waiting)
+                start, size = row, 0
+            size += length
+        waiting.append(rows.slice(start))
+        del rows
+    yield _together(waiting)
+
+
+def row_groups(path: Path) -> Iterator[pl.DataFrame]:
+    """The row groups of a Parquet file; one without rows if there is none."""
     # Without buffering ahead, a page is read at a time; else, a whole row group.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
         for number in range(file.num_row_groups):
-            rows = _frame(file.read_row_group(number, use_threads=False))
-            start = 0
-            for row, length in enumerate(byte_lengths(rows["text"])):
-                if size and size + length > BATCH_BYTES:
-                    waiting.append(rows.slice(start, row - start))
-                    yield _together(waiting)
-                    start, size = row, 0
-                size += length
-            waiting.append(rows.slice(start))
-            del rows
-        yield _together(waiting) if waiting else _frame(file.schema_arrow.empty_table())
+            yield _frame(file.read_row_group(number, use_threads=False))
+        if not file.num_row_groups:
+            yield _frame(file.schema_arrow.empty_table())
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

@@ -1,0 +1,1 @@
+"""Reading a source as a whole or in parts, and what that came to."""
