@@ -80,7 +80,7 @@ def main() -> None:
         training=_training(paths, manifests),
         corpus=_corpus(args.summary, manifests, paths) if args.summary and "corpus" in paths else None,
         instructions=_instructions(paths["sft_data"].parent, manifests["sft_data"]) if "sft_data" in paths else None,
-        tokenizer=_tokenizer(read_json(paths["tokenizer"].with_name("report.json"))) if "tokenizer" in paths else None,
+        tokenizer=_tokenizer(paths, manifests, table, benchmarks) if "tokenizer" in paths else None,
         resources=resources_table(benchmarks),
         lineage=lineage.lineage_table(manifests, settings.seed),
         changed_settings=lineage.changed_settings(settings),
@@ -140,16 +140,38 @@ def _instructions(directory: Path, manifest: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _tokenizer(report: Mapping[str, Any]) -> dict[str, Any]:
+def _tokenizer(
+    paths: Mapping[str, Path],
+    manifests: Mapping[str, dict[str, Any]],
+    scores: pd.DataFrame | None,
+    benchmarks: pd.DataFrame,
+) -> dict[str, Any]:
+    """Both vocabularies on held-out text, and what the new tokens cost and gave."""
+    report = read_json(paths["tokenizer"].with_name("report.json"))
     why = report.get("why_so_many")
+    fit = benchmarks.set_index("rule")["seconds"].get("extended_model")
     return {
         "sentence": f"{number_text(report['new_tokens'])} new tokens, of which held-out text uses"
         f" {number_text(report['new_tokens_used'])}.{f' Why so many: {why}.' if why else ''}",
+        "cost": tokenizer.cost_table(
+            report,
+            scores=scores,
+            context=_context(paths["base_model"].with_name("config.json")),
+            read_tokens=training.tokens_read(manifests["pretrain"]) if "pretrain" in manifests else None,
+            fit_seconds=fit,
+        ),
         "table": tokenizer.tokenizer_table(report),
         "examples": tokenizer.example_tables(report),
         "longest": report["longest"],
         "most_frequent": report["most_frequent"],
     }
+
+
+def _context(config: Path) -> int | None:
+    """Maximum length of a model in tokens, by its config.json, where that names one."""
+    values = read_json(config) if config.is_file() else {}
+    length = values.get("text_config", values).get("max_position_embeddings")
+    return int(length) if length else None
 
 
 if __name__ == "__main__":

@@ -47,7 +47,12 @@ def vocabulary() -> dict[str, Any]:
     ratios = {"bytes_per_token": 1.5, "tokens_per_chinese_character": 1.9, "whole_characters": None}
     row = {"source": HOSTILE, "characters": 100, "tokens": 186, "characters_per_token": 0.5377, **ratios}
     return {
-        "sources": [row | {"vocabulary": name} for name in ("base", "extended")],
+        "sources": [
+            row | {"source": source, "vocabulary": name, "characters_per_token": ratio}
+            for source in (HOSTILE, "all")
+            for name, ratio in (("base", 0.5377), ("extended", 0.75))
+        ],
+        "why_so_many": f"stage 1 reads {HOSTILE}",
         "new_tokens": 500,
         "new_tokens_used": 321,
         "longest": [HOSTILE],
@@ -58,7 +63,8 @@ def vocabulary() -> dict[str, Any]:
 
 def training() -> dict[str, Any]:
     settings = {"rank": 16, "learning_rate": 0.001, "include_instructions": True}
-    return {"counts": {"steps": 20}, "settings": settings, "facts": {}}
+    settings |= {"batch_size": 2, "gradient_accumulation": 3, "block_size": 100}
+    return {"counts": {"steps": 20}, "settings": settings, "facts": {"processes": 2}}
 
 
 @pytest.fixture
@@ -251,6 +257,9 @@ def test_the_figures_of_every_stage_are_there(run_files: Path, monkeypatch: pyte
         "刘备、关羽、张飞",
         "1,234,567 parameters",
         "500 new tokens",
+        "text that stage 1 reads in its steps (24,000 tokens), in characters",
+        "12,900",
+        "18,000",
         "0.538",
         "曹操|曰",
         "318 to train on, 47 held out; read in pretraining, too",

@@ -77,6 +77,13 @@ def verdicts(manifests: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, bool
     return [(f"{title}: {verdict['sentence']}.", verdict["name"] in FAULTS) for title, verdict in found if verdict]
 
 
+def tokens_read(pretrain: Mapping[str, Any]) -> int:
+    """Tokens that stage 1 read in its steps, by its manifest."""
+    settings = pretrain["settings"]
+    sequences = settings["batch_size"] * settings["gradient_accumulation"] * pretrain["facts"]["processes"]
+    return int(pretrain["counts"]["steps"] * sequences * settings["block_size"])
+
+
 def training_table(manifests: Mapping[str, Mapping[str, Any]]) -> Table:
     """Facts and settings of the stages, a column each; `manifests` by the names in STAGES."""
     rows: list[list[Cell]] = []
