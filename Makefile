@@ -116,6 +116,8 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt
 	@echo "Installing the test tools into $(VENV)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
+	@# Programs that tests start write no bytecode. A few files of packages are templates that do not compile.
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 # Packages that hide the newer ones of $(VENV) when they come first on PYTHONPATH; torch is shared.
