@@ -230,9 +230,11 @@ def copy_project(root: Path) -> None:
 
 
 def with_options(command: Sequence[str], **options: str | Path | Mapping[str, Any]) -> list[str]:
-    """A command line with other values after some of its flags; of `settings`, with those keys changed."""
+    """A command line with some flags of other values, or more flags; of `settings`, with those keys changed."""
     changed = list(command)
     for name, value in options.items():
+        if f"--{name}" not in changed:  # the program's own default
+            changed += [f"--{name}", ""]
         place = changed.index(f"--{name}") + 1
         changed[place] = json.dumps(json.loads(changed[place]) | value) if isinstance(value, Mapping) else str(value)
     return changed
