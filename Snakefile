@@ -40,6 +40,7 @@ rule all:
     default_target: True
     input:
         finished(SETTINGS),
+        required(SETTINGS),
         "results/report.html",
     localrule: True
 
@@ -48,10 +49,20 @@ rule model:
     """The finished model, that of the last stage which the run has, and the scores."""
     input:
         finished(SETTINGS),
+        required(SETTINGS),
     localrule: True
 
 
 complete(workflow.rules)
+
+
+onsuccess:
+    remove_timestamp(Path("results/sft_model"))
+
+
+onerror:
+    remove_timestamp(Path("results/sft_model"))
+
 
 # Before Snakemake plans: what another run has finished in the same way is not computed again.
 if workflow.is_main_process and workflow.overwrite_workdir is None:

@@ -11,7 +11,7 @@ EVALUATED = evaluated(SETTINGS)
 rule evaluate:
     """Score one model on held-out text, held-out answers and control text, and let it answer the prompts."""
     input:
-        INPUTS.files["evaluation.control"] + INPUTS.files["evaluation.prompts"],
+        [INPUTS.files[f"evaluation.{key}"] for key in ("control", "prompts", "multiple_choice")],
         model=lambda wildcards: EVALUATED[wildcards.model][0],
         base_model="results/base_model/manifest.json",
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
@@ -19,7 +19,8 @@ rule evaluate:
         corpus=MADE["corpus"],
         sft_data=MADE["sft_data"],
     output:
-        output="results/evaluation/{model}.json",
+        scores="results/evaluation/{model}.json",
+        measurements="results/evaluation/items/{model}.tsv",
     wildcard_constraints:
         model="|".join(EVALUATED),
     # After training, which is slow beside other work, and for which more rules wait.
@@ -36,18 +37,22 @@ rule evaluate:
         settings=to_json(SETTINGS.evaluation, evaluation.ScoringSettings),
         reading=to_json(SETTINGS.corpus, corpus.ReadingSettings),
         control=SETTINGS.evaluation.control,
+        script=SETTINGS.corpus.target_script,
         gpu=lambda wildcards, resources: resources.gpu,
     shell:
         PROGRAM
 
 
 rule scores:
-    """Put the scores of all models into tables, and their answers side by side."""
+    """Put the scores of all models into tables with intervals and differences, and their answers side by side."""
     input:
         results=expand("results/evaluation/{model}.json", model=EVALUATED),
+        measurements=expand("results/evaluation/items/{model}.tsv", model=EVALUATED),
     output:
         table="results/evaluation/scores.tsv",
         parts="results/evaluation/parts.tsv",
+        figures="results/evaluation/figures.tsv",
+        differences="results/evaluation/differences.tsv",
         answers="results/evaluation/answers.md",
     conda:
         "../envs/report.yaml"
@@ -55,3 +60,22 @@ rule scores:
         **program("scores"),
     shell:
         PROGRAM
+
+
+if SETTINGS.evaluation.require:
+
+    rule require:
+        """End the run with an error when a figure misses its bound, after everything else is written."""
+        input:
+            finished(SETTINGS),
+            figures="results/evaluation/figures.tsv",
+            differences="results/evaluation/differences.tsv",
+        output:
+            output="results/evaluation/require.tsv",
+        conda:
+            "../envs/report.yaml"
+        params:
+            **program("require"),
+            settings=to_json(SETTINGS.evaluation),
+        shell:
+            PROGRAM

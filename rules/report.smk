@@ -10,6 +10,8 @@ rule report:
     input:
         scores="results/evaluation/scores.tsv",
         parts="results/evaluation/parts.tsv",
+        figures="results/evaluation/figures.tsv",
+        differences="results/evaluation/differences.tsv",
         evaluations=expand("results/evaluation/{model}.json", model=EVALUATED),
         base_model="results/base_model/manifest.json",
         corpus=MADE["corpus"],
@@ -20,6 +22,8 @@ rule report:
         sft=MADE["sft_lora"],
     output:
         output="results/report.html",
+    # Before what may end the run.
+    priority: 1
     conda:
         "../envs/report.yaml"
     params:

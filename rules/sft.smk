@@ -60,6 +60,7 @@ rule sft_model:
         own_stage_1=MADE["pretrain_model"] if SETTINGS.pretrain.uri else [],
         sft_data="results/sft_data/manifest.json",
         scores="results/evaluation/scores.tsv",
+        differences="results/evaluation/differences.tsv",
     output:
         output=directory("results/sft_model"),
     conda:

@@ -4,7 +4,8 @@ Usage:
     python scripts/evaluate.py --settings '{"prompts": ["你好"]}' --name base --gpu 0 \
         --model results/base_model/manifest.json --base-model results/base_model/manifest.json --adapter \
         --corpus results/corpus/manifest.json --sft-data results/sft_data/manifest.json \
-        --control resources/demo/control_en.txt --reading '{}' --output results/evaluation/base.json
+        --control resources/demo/control_en.txt --reading '{}' --scores results/evaluation/base.json \
+        --measurements results/evaluation/items/base.tsv
 
 `--adapter` names the manifest of a LoRA adapter that is merged into the model in memory; without a value, none is. A
 run without a corpus or without instructions leaves out what is scored on them; without instructions, `--tokenizer`
@@ -12,8 +13,7 @@ names the manifest of the run's tokenizer.
 """
 
 import datetime
-import heapq
-import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,102 +23,28 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lib.chat.answers import end_tokens, greedy_answers
-from lib.chat.spans import encode_spans
 from lib.chat.templates import fix_date
 from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
+from lib.evaluation.answer_quality import answer_items
+from lib.evaluation.cloze import Cloze, cloze_items, cloze_questions
+from lib.evaluation.items import Item, write_items
+from lib.evaluation.multiple_choice import NO_QUESTIONS, Questions, choice_items, read_questions
 from lib.evaluation.named_texts import named_texts
-from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods, total
-from lib.models.compute import Precision, pick_device, pick_precision
+from lib.evaluation.scorer import HeldOutExample, Scorer, read_examples
+from lib.evaluation.scoring import Score, total
+from lib.models.compute import pick_device, pick_precision
 from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import check_sizes, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
 from lib.settings.sft import InstructionSettings
-from lib.text.hashes import checksum
 from lib.text.sample import Piece, sample_pieces
+from lib.text.scripts import ANY_SCRIPT
 from lib.training.adapters import trained_model
-
-REPORT_EVERY = 20  # sequences between two lines of progress
-
-
-@dataclass(frozen=True)
-class HeldOutExample:
-    """A conversation as text."""
-
-    prompt: tuple[str, ...]
-    """What stands before the last answer, in the spans that it was trained in."""
-    response: str
-    """The last answer, ending with the end token."""
-    category: str
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A model, its tokenizer and how to compute with them."""
-
-    name: str
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerFast
-    end: str
-    """Token that ends a response."""
-    before: Sequence[int]
-    """Tokens that begin a text, which a model has always seen there."""
-    precision: Precision
-
-    def text(self, pieces: Sequence[Piece], what: str) -> list[Score]:
-        """A score for each piece, every token of which is predicted, as at the begin of a document."""
-        sequences = [TokenSequence([*self.before, *self._encode(piece.text)], len(self.before)) for piece in pieces]
-        nats = self._measure(sequences, what)
-        return [
-            Score.of(piece.text, value, sequence.predicted)
-            for piece, value, sequence in zip(pieces, nats, sequences, strict=True)
-        ]
-
-    def responses(self, examples: Sequence[HeldOutExample]) -> list[Score]:
-        """A score for each response given its prompt: the end token is predicted too, but is no text of its own."""
-        sequences = []
-        for example in examples:
-            *before, response = encode_spans(self.tokenizer, [*example.prompt, example.response])
-            prompt = [token for span in before for token in span]
-            sequences.append(TokenSequence(prompt + response, len(prompt)))
-        nats = self._measure(sequences, "held-out responses")
-        return [
-            Score.of(example.response.removesuffix(self.end), value, sequence.predicted)
-            for example, value, sequence in zip(examples, nats, sequences, strict=True)
-        ]
-
-    def _encode(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def _measure(self, sequences: Sequence[TokenSequence], what: str) -> list[float]:
-        reported = 0
-
-        def report(done: int) -> None:
-            nonlocal reported
-            if done - reported >= REPORT_EVERY or done == len(sequences):
-                say(f"evaluation: {self.name}: {done} of {len(sequences)} {what} scored")
-                reported = done
-
-        return negative_log_likelihoods(self.model, sequences, self.precision, report)
-
-
-def read_examples(path: Path, most: int) -> list[HeldOutExample]:
-    """Held-out examples: all, or the `most` with the lowest checksums, which are the same for every model."""
-    with path.open(encoding="utf-8") as file:
-        records = (json.loads(line) for line in file)
-        examples = (_example(record) for record in records)
-        return heapq.nsmallest(
-            most, examples, key=lambda one: (checksum("".join(one.prompt) + one.response), one.prompt)
-        )
-
-
-def _example(record: Mapping[str, Any]) -> HeldOutExample:
-    *before, response = (span["text"] for span in record["spans"])
-    return HeldOutExample(tuple(before), response, record["category"])
 
 
 def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any] | None:
@@ -134,34 +60,67 @@ def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any] | None:
     }
 
 
-def evaluate(
-    scorer: Scorer,
-    settings: ScoringSettings,
-    held_out: Sequence[Piece],
-    examples: Sequence[HeldOutExample],
-    control: Sequence[Piece],
-    prompts: Sequence[str],
-) -> dict[str, Any]:
-    """Everything that is measured on one model, as results/evaluation/{model}.json holds it."""
+UNTRAINED = "extended"
+"""The model with untrained rows, whose answers nobody needs."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is measured: the same for every model."""
+
+    held_out: Sequence[Piece] = ()
+    examples: Sequence[HeldOutExample] = ()
+    control: Sequence[Piece] = ()
+    prompts: Sequence[str] = ()
+    questions: Questions = NO_QUESTIONS
+    """Of multiple choice."""
+    gaps: Sequence[Cloze] = ()
+    script: str = ANY_SCRIPT
+    """The script that answers should be in."""
+
+
+def evaluate(scorer: Scorer, settings: ScoringSettings, material: Material) -> tuple[dict[str, Any], list[Item]]:
+    """Everything that is measured on one model: what results/evaluation/MODEL.json holds, and its items."""
+    held_out, examples, control = material.held_out, material.examples, material.control
     text_scores = scorer.text(held_out, "pieces of held-out text") if held_out else []
-    response_scores = scorer.responses(examples) if examples else []
+    text = list(zip(held_out, text_scores, strict=True))
+    responses = list(zip(examples, scorer.responses(examples) if examples else [], strict=True))
     control_scores = scorer.text(control, "pieces of control text") if control else []
-    askable = prompts if scorer.tokenizer.chat_template else []
-    if prompts and not askable:
+    asked = examples[: settings.answered_instructions] if scorer.name != UNTRAINED else []
+    if asked:
+        say(f"evaluation: {scorer.name}: answering {len(asked)} held-out instructions")
+    answered = scorer.answers(asked, settings.answer_tokens)
+    askable = material.prompts if scorer.tokenizer.chat_template else []
+    if material.prompts and not askable:
         say(f"evaluation: {scorer.name}: there is no chat template, so the sample prompts are not asked")
     if askable:
         say(f"evaluation: {scorer.name}: answering {len(askable)} sample prompts")
     answers = greedy_answers(scorer.model, scorer.tokenizer, askable, settings.max_new_tokens) if askable else []
-    return {
+    items = [
+        *(_bits("text", piece.source, piece.document, score) for piece, score in text),
+        *(_bits("response", one.category, one.id, score) for one, score in responses),
+        *(_bits("control", "", piece.document, score) for piece, score in zip(control, control_scores, strict=True)),
+        *answer_items(asked, answered, scorer.end, material.script),
+        *choice_items(scorer, material.questions, settings.answer_label),
+        *cloze_items(scorer, material.gaps),
+    ]
+    result = {
         "model": scorer.name,
         "precision": scorer.precision,
-        "text": grouped((piece.source, score) for piece, score in zip(held_out, text_scores, strict=True)),
-        "responses": grouped(
-            (example.category, score) for example, score in zip(examples, response_scores, strict=True)
-        ),
+        "text": grouped((piece.source, score) for piece, score in text),
+        "responses": grouped((example.category, score) for example, score in responses),
         "control": total(control_scores).summary() if control_scores else None,
         "answers": [asdict(answer) for answer in answers],
+        "held_out_answers": [
+            {"id": example.id, "reference": example.response.removesuffix(scorer.end), **asdict(answer)}
+            for example, answer in zip(asked, answered, strict=True)
+        ],
     }
+    return result, items
+
+
+def _bits(measured: str, part: str, document: str, score: Score) -> Item:
+    return Item(f"{measured}_bits_per_character", part, document, score.nats / math.log(2), score.characters)
 
 
 def load(
@@ -198,7 +157,11 @@ def main() -> None:
     parser.add_argument("--control", nargs="?", help="address of text in the base model's own language")
     parser.add_argument("--reading", required=True, help="how files are read, as JSON")
     parser.add_argument("--downloads", type=Path, default=Path("work/downloads"))
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--script", default=ANY_SCRIPT, help="script that answers should be in")
+    parser.add_argument("--scores", type=Path, required=True, help="JSON file to write: figures and answers")
+    parser.add_argument(
+        "--measurements", type=Path, required=True, help="table to write: what was measured on each text"
+    )
     args = parser.parse_args()
     settings = from_json(ScoringSettings, args.settings)
     reading = from_json(ReadingSettings, args.reading)
@@ -214,6 +177,12 @@ def main() -> None:
         control = sample_pieces(parts, settings.window_characters, settings.max_characters)
     if isinstance(prompts, str):
         prompts = list(named_texts("evaluation.prompts", prompts, args.downloads, reading, "prompt", "lines"))
+    questions, gaps = NO_QUESTIONS, []
+    if settings.multiple_choice:
+        questions = read_questions(settings.multiple_choice, args.downloads, reading, settings)
+    if settings.cloze_questions and args.corpus:
+        gaps = cloze_questions(texts(args.corpus, "validation"), settings.cloze_questions)
+        say(f"evaluation: {args.name}: {len(gaps)} cloze questions out of held-out text")
 
     device = pick_device(args.gpu)
     say(f"evaluation: {args.name}: loading the model")
@@ -224,8 +193,10 @@ def main() -> None:
     precision = pick_precision(settings.precision, device)
     before = recorded_document_tokens(args.base_model, tokenizer.backend_tokenizer).before
     scorer = Scorer(args.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)
-    result = evaluate(scorer, settings, held_out, examples, control, prompts)
-    with new_file(args.output) as path:
+    material = Material(held_out, examples, control, prompts, questions, gaps, args.script)
+    result, items = evaluate(scorer, settings, material)
+    write_items(args.measurements, items)
+    with new_file(args.scores) as path:
         write_json(path, result)
     figures = {"held-out text": result["text"], "responses": result["responses"]}
     scored = [f"{what} {one['overall']['bits_per_character']:.3f}" for what, one in figures.items() if one]

@@ -2,7 +2,8 @@ r"""Write the report of a run: one HTML page that needs nothing else, with score
 
 Usage:
     python scripts/report.py --settings '{…}' --scores results/evaluation/scores.tsv \
-        --parts results/evaluation/parts.tsv --evaluations results/evaluation/base.json … \
+        --parts results/evaluation/parts.tsv --figures results/evaluation/figures.tsv \
+        --differences results/evaluation/differences.tsv --evaluations results/evaluation/base.json … \
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
         --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("--name", default="demo", help="name of the run")
     parser.add_argument("--scores", type=Path, nargs="?", help="scores.tsv of the evaluation")
     parser.add_argument("--parts", type=Path, nargs="?", help="parts.tsv of the evaluation")
+    parser.add_argument("--figures", type=Path, nargs="?", help="figures.tsv of the evaluation")
+    parser.add_argument("--differences", type=Path, nargs="?", help="differences.tsv of the evaluation")
     parser.add_argument("--evaluations", type=Path, nargs="*", default=[], help="what `evaluate` wrote per model")
     for stage in STAGES:
         parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, nargs="?", help=f"manifest.json of {stage}")
@@ -57,7 +60,8 @@ def main() -> None:
     settings = from_json(PipelineSettings, args.settings)
     paths: dict[str, Path] = {stage: path for stage in STAGES if (path := getattr(args, stage))}
     manifests: dict[str, dict[str, Any]] = {stage: read_json(path) for stage, path in paths.items()}
-    table = read_score_table(args.scores) if args.scores else None
+    tables = (args.scores, args.figures, args.differences)
+    table, figures, differences = (read_score_table(path) if path else None for path in tables)
     evaluations = in_order([read_json(path) for path in args.evaluations])
     benchmarks = read_benchmarks(
         args.benchmarks, args.rules, args.sources, settings.corpus.shards, [path.stem for path in args.evaluations]
@@ -73,8 +77,10 @@ def main() -> None:
             "code": code_version(),
             "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         },
-        tiles=scores.tiles(table, float(benchmarks["seconds"].sum())),
-        scores=scores.scores_table(table) if table is not None else None,
+        tiles=scores.tiles(table, differences, float(benchmarks["seconds"].sum())),
+        scores=scores.scores_table(table, figures) if table is not None and figures is not None else None,
+        figures=scores.other_figures(figures) if figures is not None else None,
+        differences=scores.differences_table(differences) if differences is not None else None,
         parts=scores.part_tables(_read_table(args.parts)) if args.parts else [],
         answers=scores.answers(evaluations),
         training=_training(paths, manifests),

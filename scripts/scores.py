@@ -1,8 +1,10 @@
-r"""Gather what was measured on every model: a table of scores, and the sample answers side by side.
+r"""Gather what was measured on every model: tables of scores with their intervals, and the answers side by side.
 
 Usage:
     python scripts/scores.py --results results/evaluation/base.json results/evaluation/pretrained.json \
+        --measurements results/evaluation/items/base.tsv results/evaluation/items/pretrained.tsv \
         --table results/evaluation/scores.tsv --parts results/evaluation/parts.tsv \
+        --figures results/evaluation/figures.tsv --differences results/evaluation/differences.tsv \
         --answers results/evaluation/answers.md
 """
 
@@ -11,7 +13,10 @@ from typing import Any
 
 from lib.core.outputs import new_file, read_json
 from lib.core.program import program_parser, run, say
-from lib.evaluation.score_table import MODELS, in_order, parts_table, score_table
+from lib.evaluation.figures import difference_table, figure_table
+from lib.evaluation.items import read_items
+from lib.evaluation.score_table import in_order, parts_table, score_table
+from lib.settings.evaluation import MODELS
 
 
 def answers_document(results: list[dict[str, Any]]) -> str:
@@ -42,14 +47,27 @@ def quoted(text: str) -> list[str]:
 def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="what `evaluate` wrote for each model")
+    parser.add_argument(
+        "--measurements", type=Path, nargs="+", required=True, help="its table of items, for each model"
+    )
     parser.add_argument("--table", type=Path, required=True, help="table to write: a row per model")
     parser.add_argument(
         "--parts", type=Path, required=True, help="table to write: a row per model, source and category"
     )
+    parser.add_argument(
+        "--figures", type=Path, required=True, help="table to write: figures by model and part, with intervals"
+    )
+    parser.add_argument("--differences", type=Path, required=True, help="table to write: differences between models")
     parser.add_argument("--answers", type=Path, required=True, help="Markdown file to write")
     args = parser.parse_args()
     results = in_order([read_json(path) for path in args.results])
-    table = score_table(results)
+    items = {path.stem: read_items(path) for path in args.measurements}
+    measured = {result["model"]: items[result["model"]] for result in results}
+    figures = figure_table(measured)
+    table = score_table(results, figures)
+    for target, frame in ((args.figures, figures), (args.differences, difference_table(measured))):
+        with new_file(target) as path:
+            frame.to_csv(path, sep="\t", index=False)
     with new_file(args.answers) as path:
         path.write_text(answers_document(results), encoding="utf-8")
     with new_file(args.parts) as path:

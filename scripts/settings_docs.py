@@ -9,7 +9,9 @@ With --check nothing is written; the exit status says whether both are up to dat
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -25,6 +27,7 @@ OTHER_TYPES = {
     "list[str]": "list of texts",
     "list[int]": "list of whole numbers",
     "str | list[str]": "text or list of texts",
+    "dict[str, lib.settings.evaluation.Bound]": "mapping of figures to bounds",
     "typing.Union[int, auto]": "whole number or auto",
 }
 END = "<!-- written by scripts/settings_docs.py: end -->"
@@ -83,7 +86,8 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "`[]`" if field.default_factory else "required"
+        factory = cast(Callable[[], Any] | None, field.default_factory)
+        return f"`{json.dumps(factory())}`" if factory else "required"
     return f"`{json.dumps(field.default, ensure_ascii=False, default=str)}`"
 
 

@@ -4,7 +4,8 @@ r"""The finished chat model, standing alone with its card: the stage-2 adapter m
         --adapter results/sft_lora/manifest.json --base-model results/base_model/manifest.json \
         --corpus results/corpus/manifest.json --tokenizer results/tokenizer/manifest.json \
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
-        --scores results/evaluation/scores.tsv --output results/sft_model
+        --scores results/evaluation/scores.tsv --differences results/evaluation/differences.tsv \
+        --output results/sft_model
 """
 
 from pathlib import Path
@@ -31,6 +32,7 @@ def main() -> None:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=Path, required=name not in MAY_LACK, nargs="?" if name in MAY_LACK else None)
     parser.add_argument("--scores", type=Path, required=True)
+    parser.add_argument("--differences", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     quiet_libraries()
@@ -44,11 +46,12 @@ def main() -> None:
     with new_directory(args.output) as directory:
         publish_model(model, directory)
         publish_tokenizer(tokenizer, directory)
-        card = model_card({name: read_json(path) for name, path in lineage.items()}, args.scores, code_version())
+        manifests = {name: read_json(path) for name, path in lineage.items()}
+        card = model_card(manifests, args.scores, code_version(), args.differences)
         card.save(directory / "README.md")
         write_manifest(
             directory,
-            inputs={"model": args.model, "scores": args.scores, **lineage},
+            inputs={"model": args.model, "scores": args.scores, "differences": args.differences, **lineage},
             counts={"parameters": model.num_parameters(), "vocabulary": model.config.vocab_size},
             packages=["torch", "transformers", "peft"],
         )

@@ -30,10 +30,11 @@ def main() -> None:
     results: Path = args.folder / "results"
     table = results / "evaluation" / "scores.tsv"
     scores = read_score_table(table)
+    differences = read_score_table(table.with_name("differences.tsv"))
     model = results / FOLDERS[scores["model"].iloc[-1]]
     config = f" CONFIG={shlex.quote(' '.join(args.files))}" if args.files else ""
     print(
-        f"\n{render(scores)}\n\n"
+        f"\n{render(scores, differences)}\n\n"
         f"The model is in {model}; sample answers are in {table.with_name('answers.md')}.\n"
         f"Next: `make chat{config}` to talk to it, `make report{config}` for the page with curves and figures."
     )

@@ -4,12 +4,14 @@ import csv
 import json
 import re
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from documented_outputs import outdated, undocumented
+from lib.report.tables import number_text
 from workspace import SETTINGS, Workspace
 
 MODELS = ["base", "extended", "pretrained", "finetuned"]
@@ -73,6 +75,31 @@ def test_the_table_of_scores_is_complete(finished: Workspace) -> None:
     )
     assert text["pretrained"] < text["extended"]
     assert response["finetuned"] < response["pretrained"]
+
+
+def test_the_figures_of_the_report_are_those_of_the_items(finished: Workspace) -> None:
+    """Added up by hand from what was measured on each text, response and answer."""
+    evaluation = finished.root / "results" / "evaluation"
+    report = (finished.root / "results" / "report.html").read_text(encoding="utf-8")
+    shown = [re.sub(r"<[^>]*>", " ", row) for row in re.findall(r"<tr>.*?</tr>", report, re.DOTALL)]
+    titles = ["base model", "new tokens, untrained", "after pretraining", "after fine-tuning"]
+    for model, title in zip(MODELS, titles, strict=True):
+        amounts: dict[str, float] = defaultdict(float)
+        sizes: dict[str, float] = defaultdict(float)
+        with (evaluation / "items" / f"{model}.tsv").open(encoding="utf-8") as file:
+            for item in csv.DictReader(file, delimiter="\t"):
+                amounts[item["figure"]] += float(item["amount"])
+                sizes[item["figure"]] += float(item["size"])
+        figures = {name: amounts[name] / sizes[name] for name in amounts}
+        assert ("answer_chrf" in figures) == (model != "extended")
+        scored = next(row.split() for row in shown if row.strip().startswith(title))
+        for name in ("text", "response", "control"):
+            assert f"{figures[f'{name}_bits_per_character']:.3f}" in scored, (model, name)
+        others = {"answer_rouge_l": "answers: ROUGE-L", "answer_repetition": "answers: repetition"}
+        for name, heading in others.items():
+            if name in figures:
+                row = next(row.split() for row in shown if heading in row and "is better" in row)
+                assert number_text(figures[name]) in row, (model, name)
 
 
 def test_the_model_card_gives_lineage_and_figures(finished: Workspace) -> None:

@@ -67,14 +67,15 @@ def name_document_tokens(model: Path, start: list[str]) -> None:
 
 
 def run_evaluate(results: Path, monkeypatch: pytest.MonkeyPatch, *extra: str, **settings: Any) -> dict[str, Any]:
-    output = results / "evaluation" / "model.json"
+    output, items = results / "evaluation" / "base.json", results / "evaluation" / "items" / "base.tsv"
     settings = {"prompts": PROMPTS, "max_new_tokens": 8, "precision": "fp32"} | settings
     arguments = ["--settings", json.dumps(settings), "--reading", "{}", "--name", "base"]
     for flag in ("--model", "--base-model"):
         arguments += [flag, str(results / "model" / "manifest.json")]
     arguments += ["--corpus", str(results / "corpus" / "manifest.json")]
     arguments += ["--sft-data", str(results / "sft_data" / "manifest.json"), "--downloads", str(results / "downloads")]
-    monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments, *extra, "--output", str(output)])
+    arguments += ["--scores", str(output), "--measurements", str(items), *extra]
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments])
     evaluate.main()
     return dict(json.loads(output.read_text()))
 
@@ -130,9 +131,9 @@ def test_a_base_model_that_writes_todays_date(results: Path) -> None:
 
 def test_the_same_run_gives_the_same_file(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_evaluate(results, monkeypatch)
-    first = (results / "evaluation" / "model.json").read_bytes()
+    first = (results / "evaluation" / "base.json").read_bytes()
     run_evaluate(results, monkeypatch)
-    assert (results / "evaluation" / "model.json").read_bytes() == first
+    assert (results / "evaluation" / "base.json").read_bytes() == first
 
 
 def test_an_adapter_is_merged(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

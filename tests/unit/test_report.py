@@ -3,16 +3,20 @@
 import json
 import re
 import sys
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
 import report
 
 from lib.core import page_templates
 from lib.core.code_version import code_version
+from lib.evaluation.figures import difference_table, figure_table
+from lib.evaluation.items import Item
 from lib.evaluation.score_table import parts_table, score_table
 from lib.report.charts import Chart, Line
 from lib.report.resources import read_benchmarks
@@ -41,6 +45,16 @@ def evaluation(model: str, bits: float, answer: str) -> dict[str, Any]:
         "control": None,
         "answers": [{"prompt": f"问{HOSTILE}", "answer": answer, "ended": False}],
     }
+
+
+def items(bits: float) -> pd.DataFrame:
+    """What was measured on six texts, and answers to as many instructions of a category that data name."""
+    rows = [
+        Item(name, HOSTILE, str(number), amount + 0.1 * (number - 2.5))
+        for name, amount in (("text_bits_per_character", bits), ("answer_chrf", 100 / bits))
+        for number in range(6)
+    ]
+    return pd.DataFrame([asdict(row) for row in rows])
 
 
 def vocabulary() -> dict[str, Any]:
@@ -80,7 +94,11 @@ def run_files(tmp_path: Path) -> Path:
     ]
     for result in results:
         (tmp_path / f"{result['model']}.json").write_text(json.dumps(result))
-    score_table(results).to_csv(tmp_path / "scores.tsv", sep="\t", index=False)
+    measured = {one["model"]: items(one["text"]["overall"]["bits_per_character"]) for one in results}
+    figures = figure_table(measured)
+    score_table(results, figures).to_csv(tmp_path / "scores.tsv", sep="\t", index=False)
+    figures.to_csv(tmp_path / "figures.tsv", sep="\t", index=False)
+    difference_table(measured).to_csv(tmp_path / "differences.tsv", sep="\t", index=False)
     parts_table(results).to_csv(tmp_path / "parts.tsv", sep="\t", index=False)
     reading = {"records": 373, "broken": {HOSTILE: 8}, "repaired": {}, "unread_keys": {HOSTILE: 5}}
     manifests: dict[str, dict[str, Any]] = {
@@ -135,6 +153,8 @@ def write_report(files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, na
     options: dict[str, list[str]] = {
         "scores": [str(files / "scores.tsv")],
         "parts": [str(files / "parts.tsv")],
+        "figures": [str(files / "figures.tsv")],
+        "differences": [str(files / "differences.tsv")],
         "summary": [str(files / "summary.tsv")],
         "evaluations": [str(files / f"{model}.json") for model in ("finetuned", "base", "pretrained")],
     }

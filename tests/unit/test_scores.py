@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import scores
 import summary
 
 from lib.core.errors import UserError
-from lib.evaluation.score_table import COLUMNS, change, changes, parts_table, render, score_table
+from lib.evaluation.figures import difference_table, figure_table
+from lib.evaluation.items import Item
+from lib.evaluation.score_table import COLUMNS, changes, in_order, parts_table, percent_change, render, score_table
 
 ANSWER = "# 不是标题\n<b>&</b>\n\n```"
 
@@ -49,25 +52,64 @@ WITHOUT_STAGE_2 = [one | {"responses": None} for one in RESULTS[1:]]
 WITHOUT_TEXT = [one | {"text": None} for one in RESULTS[:2]]
 
 
-def test_rows_come_in_the_order_of_the_pipeline() -> None:
-    assert list(score_table(RESULTS)["model"]) == ["base", "extended", "pretrained", "finetuned"]
+HARDNESS = (-0.3, -0.1, 0.0, 0.1, 0.3)
+"""What five texts need more or less than their mean, in bits per character."""
 
 
-def test_changes_are_against_the_base_model() -> None:
-    assert dict(changes(score_table(RESULTS))) == pytest.approx(
-        {
-            "held-out text after pretraining": -20.0,
-            "responses after fine-tuning": -37.5,
-            "control text after both": 10.0,
-        }
+def items_of(one: dict[str, Any]) -> pd.DataFrame:
+    """Items on five texts of 100 characters each, with the figures of `one` in the mean."""
+    figures = {"text": one["text"], "response": one["responses"], "control": {"overall": one["control"]}}
+    return pd.DataFrame(
+        [
+            asdict(Item(f"{name}_bits_per_character", "", str(number), 100 * (bits + more), 100.0))
+            for name, measured in figures.items()
+            if measured and measured["overall"] and (bits := measured["overall"]["bits_per_character"])
+            for number, more in enumerate(HARDNESS)
+        ]
     )
 
 
+def tables(results: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of scores and that of differences."""
+    measured = {one["model"]: items_of(one) for one in in_order(results)}
+    return score_table(results, figure_table(measured)), difference_table(measured)
+
+
+def test_rows_come_in_the_order_of_the_pipeline() -> None:
+    assert list(tables(RESULTS)[0]["model"]) == ["base", "extended", "pretrained", "finetuned"]
+
+
+def test_changes_are_against_the_base_model() -> None:
+    found = {one.what: one for one in changes(tables(RESULTS)[1])}
+    assert {what: one.interval.value for what, one in found.items()} == pytest.approx(
+        {
+            "held-out text after pretraining": -20.0,
+            "responses after fine-tuning": -37.5,
+            "control text after fine-tuning": 10.0,
+        }
+    )
+    assert [one.verdict for one in found.values()] == ["better", "better", "worse"]
+
+
+def test_a_difference_within_its_interval_tells_nothing() -> None:
+    """The same mean differences, but by texts of which two became worse."""
+    before, after = items_of(RESULTS[1]), items_of(RESULTS[1])
+    after["amount"] += [40.0, -60.0, 30.0, -50.0, 20.0] * 3
+    table = difference_table({"base": before, "pretrained": after})
+    assert set(table["verdict"]) == {"cannot tell"}
+    assert "cannot tell" in render(tables(RESULTS)[0], table)
+
+
+def test_models_are_compared_on_the_same_texts_only() -> None:
+    other = items_of(RESULTS[2]).assign(document="another")
+    assert difference_table({"base": items_of(RESULTS[1]), "pretrained": other}).empty
+
+
 def test_what_was_not_measured_is_left_out() -> None:
-    table = score_table([result("base", 9.0, 8.0, None), result("pretrained", 7.2, 6.25, None)])
-    assert change(table, "control_bits_per_character", "pretrained") is None
-    assert change(table, "text_bits_per_character", "finetuned") is None
-    assert "control" not in render(table)
+    table, differences = tables([result("base", 9.0, 8.0, None), result("pretrained", 7.2, 6.25, None)])
+    assert percent_change(table, "control_bits_per_character", "pretrained") is None
+    assert percent_change(table, "text_bits_per_character", "finetuned") is None
+    assert "control" not in render(table, differences)
 
 
 @pytest.mark.parametrize(
@@ -80,20 +122,22 @@ def test_what_was_not_measured_is_left_out() -> None:
 def test_a_run_without_a_stage_has_tables_without_its_figures(
     results: list[dict[str, Any]], lacks: str, has: str
 ) -> None:
-    table = score_table(results)
+    table, differences = tables(results)
     assert table[f"{lacks}_bits_per_character"].isna().all()
-    assert COLUMNS[f"{lacks}_bits_per_character"] not in render(table).splitlines()[0]
-    assert has in dict(changes(table))
+    assert COLUMNS[f"{lacks}_bits_per_character"] not in render(table, differences).splitlines()[0]
+    assert has in [one.what for one in changes(differences)]
     assert len(parts_table(results)) == len(results)
     assert parts_table([one | {"text": None, "responses": None} for one in results]).empty
 
 
 def test_the_printed_table_is_aligned() -> None:
-    lines = render(score_table(RESULTS)).splitlines()
+    lines = render(*tables(RESULTS)).splitlines()
     assert len({len(line) for line in lines[:6]}) == 1
     assert " ".join(lines[0].split()) == "bits per character held-out text responses control text chars/token"
     assert lines[2].split() == ["base", "model", "9.000", "8.000", "3.000", "0.500"]
     assert "Lower is better" in "\n".join(lines)
+    assert lines[-3].startswith("  held-out text after pretraining  -20.0 %  [-")
+    assert lines[-3].endswith("]  better")
 
 
 @pytest.fixture
@@ -102,14 +146,17 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for one in RESULTS:
         paths.append(tmp_path / f"{one['model']}.json")
         paths[-1].write_text(json.dumps(one))
+        items_of(one).to_csv(tmp_path / f"{one['model']}.tsv", sep="\t", index=False)
+    items = [str(path.with_suffix(".tsv")) for path in paths]
     outputs = [f"--{name}={tmp_path / file}" for name, file in scores_outputs().items()]
-    monkeypatch.setattr(sys, "argv", ["scores.py", "--results", *map(str, paths), *outputs])
+    monkeypatch.setattr(sys, "argv", ["scores.py", "--results", *map(str, paths), "--measurements", *items, *outputs])
     scores.main()
     return tmp_path
 
 
 def scores_outputs() -> dict[str, str]:
-    return {"table": "scores.tsv", "parts": "parts.tsv", "answers": "answers.md"}
+    names = {"table": "scores", "parts": "parts", "figures": "figures", "differences": "differences"}
+    return {option: f"{name}.tsv" for option, name in names.items()} | {"answers": "answers.md"}
 
 
 def test_files_hold_every_model_and_part(written: Path) -> None:
@@ -119,6 +166,12 @@ def test_files_hold_every_model_and_part(written: Path) -> None:
     parts = pd.read_csv(written / "parts.tsv", sep="\t")
     assert len(parts) == 8
     assert set(parts["part"]) == {"novel", "writing"}
+    figures = pd.read_csv(written / "figures.tsv", sep="\t").set_index(["model", "figure"])
+    text = figures.loc[("pretrained", "text_bits_per_character")]
+    assert text["low"] < text["value"] == 7.2 < text["high"]
+    assert (text["items"], text["documents"]) == (5, 5)
+    differences = pd.read_csv(written / "differences.tsv", sep="\t")
+    assert len(differences) == 3 * 6  # three figures of six pairs of models
 
 
 def test_answers_stand_side_by_side_as_they_are(written: Path) -> None:
@@ -136,11 +189,13 @@ def test_the_summary_says_where_the_model_is_and_what_next(
     table = tmp_path / "results" / "evaluation" / "scores.tsv"
     table.parent.mkdir(parents=True)
     for results, folder in ((RESULTS, "sft_model"), (WITHOUT_STAGE_2, "pretrain_model")):
-        score_table(results).to_csv(table, sep="\t", index=False)
+        scored, differences = tables(results)
+        scored.to_csv(table, sep="\t", index=False)
+        differences.to_csv(table.with_name("differences.tsv"), sep="\t", index=False)
         monkeypatch.setattr(sys, "argv", ["summary.py", "--folder", str(tmp_path), "--files", "my_run.yaml"])
         summary.main()
         text = capsys.readouterr().out
-        assert render(score_table(results)) in text
+        assert render(scored, differences) in text
         assert f"The model is in {tmp_path / 'results' / folder};" in text
         for command in ("make chat CONFIG=my_run.yaml", "make report CONFIG=my_run.yaml"):
             assert command in text

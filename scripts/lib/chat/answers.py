@@ -15,6 +15,14 @@ Message = dict[str, str]
 
 
 @dataclass(frozen=True)
+class Continuation:
+    """What a model wrote; `ended` tells whether it stopped by itself, not at the longest length."""
+
+    text: str
+    ended: bool
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a model wrote to `prompt`; `ended` tells whether it stopped by itself, not at the longest length."""
 
@@ -47,31 +55,38 @@ def greedy_answers(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str], max_new_tokens: int
 ) -> list[Answer]:
     """The most likely continuation, token by token, of each prompt as a conversation of its own."""
+    conversations = [chat_ids(tokenizer, [{"role": "user", "content": prompt}]) for prompt in prompts]
+    found = greedy_continuations(model, tokenizer, conversations, max_new_tokens)
+    return [Answer(prompt, one.text, one.ended) for prompt, one in zip(prompts, found, strict=True)]
+
+
+def greedy_continuations(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[Sequence[int]], max_new_tokens: int
+) -> list[Continuation]:
+    """The most likely continuation, token by token, of each prompt, given as token ids; computed in groups."""
     model.eval()
     ends = end_tokens(model, tokenizer)
     settings = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=ends[0])
-    answers: list[Answer] = []
+    found: list[Continuation] = []
     for start in range(0, len(prompts), PROMPTS_AT_ONCE):
-        group = prompts[start : start + PROMPTS_AT_ONCE]
-        conversations = [chat_ids(tokenizer, [{"role": "user", "content": prompt}]) for prompt in group]
-        ids, attention = _padded_left(conversations, ends[0])
+        ids, attention = _padded_left(prompts[start : start + PROMPTS_AT_ONCE], ends[0])
         with torch.inference_mode():
             output = model.generate(
                 input_ids=ids.to(model.device),
                 attention_mask=attention.to(model.device),
                 generation_config=settings,
             )
-        for prompt, row in zip(group, output[:, ids.shape[1] :].tolist(), strict=True):
+        for row in output[:, ids.shape[1] :].tolist():
             length = next((i for i, token in enumerate(row) if token in ends), len(row))
             # An answer that was cut off may stop inside a character, which decodes as U+FFFD.
-            answer = tokenizer.decode(row[:length], skip_special_tokens=True).rstrip("\ufffd").strip()
-            answers.append(Answer(prompt, answer, ended=length < len(row)))
-    return answers
+            text = tokenizer.decode(row[:length], skip_special_tokens=True).rstrip("\ufffd").strip()
+            found.append(Continuation(text, ended=length < len(row)))
+    return found
 
 
-def _padded_left(rows: Sequence[list[int]], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded_left(rows: Sequence[Sequence[int]], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids and attention mask, both (rows, longest), with the text at the right end, where generation goes on."""
     longest = max(map(len, rows))
-    ids = torch.tensor([[padding] * (longest - len(row)) + row for row in rows])
+    ids = torch.tensor([[padding] * (longest - len(row)) + [*row] for row in rows])
     attention = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
     return ids, attention

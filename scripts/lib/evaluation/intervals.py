@@ -28,6 +28,7 @@ _DRAWS = 2 * 10**8  # draws of a document, all replicates together
 _DRAWS_AT_ONCE = 2**21
 
 Verdict = Literal["better", "worse", "cannot tell"]
+CANNOT_TELL: Verdict = "cannot tell"
 Direction = Literal["lower", "higher"]
 
 
@@ -49,7 +50,7 @@ class Interval:
             return "better" if better == "lower" else "worse"
         if self.low > 0:
             return "better" if better == "higher" else "worse"
-        return "cannot tell"
+        return CANNOT_TELL
 
 
 def ratio_interval(

@@ -1,5 +1,6 @@
 """Runs side by side: the settings in which they differ, their scores, their training curves."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +11,14 @@ import pandas as pd
 
 from lib.core.errors import UserError
 from lib.core.outputs import read_json
-from lib.evaluation.score_table import COLUMNS, MODELS, read_score_table
+from lib.evaluation.figures import difference_interval
+from lib.evaluation.items import read_items, same_items
+from lib.evaluation.score_table import COLUMNS, read_score_table
 from lib.report.charts import Chart
 from lib.report.tables import NOTHING, Cell, Column, RichText, Table, number_text, text_column
 from lib.report.training import LOSS, STAGES, loss_lines, read_log
 from lib.runs.names import DEMO_NAME, run_folder
+from lib.settings.evaluation import MODELS, figure_of
 
 RECORDED = (
     *("base_model", "corpus", "tokenizer", "extended_model"),
@@ -69,11 +73,20 @@ class Run:
             return {}
         table = read_score_table(path).set_index("model")
         return {
-            (str(model), column): float(value)
+            (str(model), str(column)): float(value)
             for model, row in table.iterrows()
-            for column in COLUMNS
-            if pd.notna(value := row[column])
+            for column, value in row.items()
+            if (column in COLUMNS or figure_of(str(column))) and pd.notna(value)
         }
+
+    def items(self, model: str, figure: str) -> pd.DataFrame | None:
+        """What was measured on each text for a figure of a model; None where there is nothing."""
+        path = self.results / "evaluation" / "items" / f"{model}.tsv"
+        if not path.is_file():
+            return None
+        items = read_items(path)
+        found = items[items["figure"] == figure]
+        return None if found.empty else found
 
 
 def settings_table(runs: Sequence[Run]) -> Table:
@@ -91,25 +104,31 @@ def scores_table(runs: Sequence[Run]) -> Table:
     """A row for each model and what it was measured on; beside each figure its difference from the first run's."""
     rows: list[list[Cell]] = []
     for model, title in MODELS.items():
-        for column, measure in COLUMNS.items():
-            values = [run.scores.get((model, column)) for run in runs]
-            if any(value is not None for value in values):
-                rows.append(
-                    [
-                        title,
-                        measure,
-                        *(_beside(value, values[0], run is runs[0]) for run, value in zip(runs, values, strict=True)),
-                    ]
-                )
+        for column in dict.fromkeys(column for run in runs for name, column in run.scores if name == model):
+            known = figure_of(column)
+            measure = COLUMNS.get(column) or (known.title if known else column)
+            rows.append([title, measure, *(_beside(run, runs[0], model, column) for run in runs)])
     columns = [text_column("model"), text_column("measured on"), *(Column(run.name) for run in runs)]
     return Table("Scores", columns, rows)
 
 
-def _beside(value: float | None, first: float | None, is_first: bool) -> Cell:
-    if value is None or first is None or is_first:
+def _beside(run: Run, first: Run, model: str, column: str) -> Cell:
+    """A figure of a run; beside it the difference from that of the first one, its interval and what that says."""
+    value, reference = (one.scores.get((model, column)) for one in (run, first))
+    if value is None or reference is None or run is first:
         return number_text(value)
-    note = "same" if value == first else f"{value - first:+.3f}".replace("-", "−")
-    return RichText(number_text(value), note)
+    if value == reference:
+        return RichText(number_text(value), "same")
+    note = f"{value - reference:+.3f}"
+    figure, items = figure_of(column), [one.items(model, column) for one in (run, first)]
+    if figure and items[0] is not None and items[1] is not None:
+        difference = difference_interval(items[0], items[1])
+        if not math.isnan(difference.low):
+            note += f" [{difference.low:.3f}, {difference.high:.3f}]"
+        note += f", {difference.verdict(figure.better)}"
+        if not same_items(items[0], items[1]):
+            note += " (different texts)"
+    return RichText(number_text(value), note.replace("-", "−"))
 
 
 def charts(runs: Sequence[Run]) -> list[Chart]:

@@ -1,14 +1,15 @@
 """The finished model's README.md: metadata that the Hugging Face hub reads, lineage, scores and limits."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from lib.core.page_templates import markdown_table, render
+from lib.core.page_templates import Markdown, markdown_table, render
+from lib.settings.evaluation import figure_of
 
 HYPERPARAMETERS = (
     "method",
@@ -23,6 +24,16 @@ HYPERPARAMETERS = (
 SCORED = {"text": "held-out text", "response": "held-out responses", "control": "control text"}
 METRICS = {"bits_per_character": "lower is better", "bits_per_byte": "lower is better"}
 METRICS |= {"characters_per_token": "higher is better"}
+METRIC_TYPES = {
+    "answer_chrf": "chrf",
+    "answer_rouge_l": "rouge",
+    "answer_exact_match": "exact_match",
+    "choice_letter_accuracy": "accuracy",
+    "choice_text_accuracy": "accuracy",
+    "cloze_accuracy": "accuracy",
+}
+"""What the hub calls the metric of a figure."""
+BOUNDS = ("", "_low", "_high")
 HUB = re.compile(r"hf:([^@/]+/[^@/]+)@")
 # Scripts that one language is by far the first to be written in.
 LANGUAGES = {
@@ -32,13 +43,15 @@ LANGUAGES = {
 }  # fmt: skip
 
 
-def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path | None, code_version: str) -> ModelCard:
+def model_card(
+    lineage: Mapping[str, Mapping[str, Any]], scores: Path | None, code_version: str, differences: Path | None = None
+) -> ModelCard:
     """The card, with its metadata.
 
     `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, own_stage_1 (a stage-1 model made
     elsewhere), sft_data and adapter (stage 2), as far as the run has these stages; base_model is always there. `scores`
-    is the evaluation's table; its last row is that of the finished model. Nothing that differs between two identical
-    runs belongs in here.
+    is the evaluation's table; its last row is that of the finished model. `differences` is its table of differences
+    between models. Nothing that differs between two identical runs belongs in here.
     """
     table = pd.read_csv(scores, sep="\t") if scores else None
     name = f"{_last_part(lineage['base_model']['facts']['uri'])} fine-tuned"
@@ -49,6 +62,7 @@ def model_card(lineage: Mapping[str, Mapping[str, Any]], scores: Path | None, co
         name=name,
         lineage=lineage,
         scores=_score_table(table) if table is not None else None,
+        changes=_change_table(pd.read_csv(differences, sep="\t")) if differences else None,
         stages=[(title, lineage[stage]) for title, stage in stages.items() if stage in lineage],
         hyperparameters=HYPERPARAMETERS,
         reads_instructions=bool(pretrain and pretrain["settings"]["include_instructions"]),
@@ -125,7 +139,39 @@ def _results(table: pd.DataFrame) -> list[EvalResult] | None:
                     metric_value=float(value),
                 )
                 found.append(result)
-    return found or None
+    return [*found, *_other_results(last)] or None
+
+
+def _other_results(scores: "pd.Series[Any]") -> Iterator[EvalResult]:
+    """What was measured beside bits per character: answers, questions, tasks."""
+    for name, value in scores.items():
+        figure = figure_of(str(name))
+        if figure is None or figure.is_relative or pd.isna(value):
+            continue
+        dataset, _, metric = figure.title.partition(": ")
+        kind = METRIC_TYPES.get(str(name), figure.unit if figure.unit in ("acc", "acc_norm") else str(name))
+        yield EvalResult(
+            task_type="text-generation",
+            dataset_type=re.sub(r"\W+", "-", dataset),
+            dataset_name=figure.title if dataset == "lm-eval" else dataset,
+            metric_type=kind,
+            metric_name=f"{metric or figure.unit} ({figure.better} is better)",
+            metric_value=float(value),
+        )
+
+
+def _change_table(differences: pd.DataFrame) -> Markdown | None:
+    """The finished model's changes against the base model, with intervals and what they say."""
+    rows = []
+    for _, row in differences[differences["against"] == "base"].iterrows():
+        figure = figure_of(row["figure"])
+        if row["model"] != differences["model"].iloc[-1] or figure is None:
+            continue
+        value, low, high = (row[f"{'percent' if figure.is_relative else 'difference'}{end}"] for end in BOUNDS)
+        digits, unit = (1, " %") if figure.is_relative else (3, "")
+        bounds = "" if pd.isna(low) else f"{low:+.{digits}f} to {high:+.{digits}f}{unit}"
+        rows.append([figure.title, figure.unit, f"{value:+.{digits}f}{unit}", bounds, row["verdict"]])
+    return markdown_table(["measured on", "unit", "change", "95 % interval", "verdict"], rows) if rows else None
 
 
 def _score_table(table: pd.DataFrame) -> str:

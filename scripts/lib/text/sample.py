@@ -15,6 +15,8 @@ class Piece:
 
     source: str
     text: str
+    document: str = ""
+    """What the pieces of one document have in common, and no others: a checksum of its text."""
 
 
 def cut_document(text: str, characters: int) -> list[str]:
@@ -45,38 +47,42 @@ def sample_pieces(texts: Iterable[tuple[str, str]], characters: int, max_charact
     kept: dict[str, LowestChecksums] = {}
     for source, text in texts:
         sample = kept.setdefault(source, LowestChecksums(max_characters))
+        document = f"{checksum(text):016x}"
         for piece in cut_document(text, characters):
-            sample.add(piece)
+            sample.add(piece, document)
     pieces: list[Piece] = []
     left = max_characters
     # The sources with the least text come first, so that what they cannot give falls to the others.
     for number, (source, sample) in enumerate(sorted(kept.items(), key=lambda item: (item[1].weight, item[0]))):
         chosen = sample.up_to(left // (len(kept) - number))
-        left -= sum(map(len, chosen))
-        pieces += (Piece(source, text) for text in chosen)
+        left -= sum(len(text) for text, _ in chosen)
+        pieces += (Piece(source, text, document) for text, document in chosen)
     return pieces
 
 
 class LowestChecksums:
-    """The texts with the lowest checksums among those added, as many as `limit` characters hold (and one more)."""
+    """The texts with the lowest checksums among those added, as many as `limit` characters hold (and one more).
+
+    Each has the document that it is from.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.weight = 0
-        self._heap: list[tuple[int, str]] = []  # (negative checksum, text): the highest checksum on top
+        self._heap: list[tuple[int, str, str]] = []  # (negative checksum, text, document): highest checksum on top
 
-    def add(self, text: str) -> None:
-        heapq.heappush(self._heap, (-checksum(text), text))
+    def add(self, text: str, document: str) -> None:
+        heapq.heappush(self._heap, (-checksum(text), text, document))
         self.weight += len(text)
         while self.weight - len(self._heap[0][1]) >= self.limit:
             self.weight -= len(heapq.heappop(self._heap)[1])
 
-    def up_to(self, characters: int) -> list[str]:
-        """The texts in the order of their checksums, each that still fits into `characters`; at least one."""
-        chosen: list[str] = []
+    def up_to(self, characters: int) -> list[tuple[str, str]]:
+        """(text, document) in the order of the checksums, each that still fits into `characters`; at least one."""
+        chosen: list[tuple[str, str]] = []
         used = 0
-        for _, text in sorted(self._heap, reverse=True):
+        for _, text, document in sorted(self._heap, reverse=True):
             if not chosen or used + len(text) <= characters:
-                chosen.append(text)
+                chosen.append((text, document))
                 used += len(text)
         return chosen

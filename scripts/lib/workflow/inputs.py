@@ -72,7 +72,8 @@ def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
     single = {"tokenizer.words": settings.tokenizer.words, "sft.template": template if is_file(template) else None}
     texts = {
         "corpus.benchmarks": settings.corpus.benchmarks,
-        "evaluation.control": [settings.evaluation.control] if settings.evaluation.control else [],
+        "evaluation.control": _one(settings.evaluation.control),
+        "evaluation.multiple_choice": _one(settings.evaluation.multiple_choice),
         "evaluation.prompts": [prompts] if isinstance(prompts, str) else [],
     }
     files: dict[str, list[str]] = {}
@@ -86,6 +87,10 @@ def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
         with about(f"settings: {key}"):
             files[key] = _watched(path for address in addresses for path in local_source_files(address))
     return files
+
+
+def _one(address: str | None) -> list[str]:
+    return [address] if address else []
 
 
 def _watched(files: Iterable[str]) -> list[str]:

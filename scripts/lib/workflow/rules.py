@@ -133,3 +133,15 @@ def training_resources(settings: ProcessSettings) -> dict[str, Any]:
         "runtime": doubling(720),
         **(several if settings.nodes > 1 else {"tasks": 0 if settings.gpu else 1}),
     }
+
+
+def remove_timestamp(directory: Path) -> None:
+    """Take out of a finished directory the file in which Snakemake notes when it was made; users copy the directory.
+
+    Without it Snakemake goes by the time of the directory itself, which is set to the same.
+    """
+    timestamp = directory / ".snakemake_timestamp"
+    if timestamp.is_file():
+        made = timestamp.stat().st_mtime_ns
+        timestamp.unlink()
+        os.utime(directory, ns=(made, made))

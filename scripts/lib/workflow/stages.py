@@ -64,3 +64,8 @@ def finished(settings: PipelineSettings) -> list[str]:
     if settings.sft.enabled:
         return ["results/sft_model"]  # with a card that quotes the scores
     return [start_of_stage_2(settings)[0], "results/evaluation/scores.tsv"]
+
+
+def required(settings: PipelineSettings) -> list[str]:
+    """What is there only when all figures keep to their bounds."""
+    return ["results/evaluation/require.tsv"] if settings.evaluation.require else []

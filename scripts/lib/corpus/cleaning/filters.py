@@ -19,13 +19,8 @@ from lib.corpus.quality.lists import dated_line_share, enumerated_share
 from lib.corpus.quality.spam import spam_density
 from lib.settings.corpus import CleaningSettings
 from lib.text.chunks import cut, in_pieces, slices
+from lib.text.scripts import ANY_SCRIPT, script_pattern
 from lib.text.series import character_lengths, content_of, text_of
-
-SCRIPTS = {
-    "Japanese": r"\p{Han}|\p{Hiragana}|\p{Katakana}|ー",
-    "Korean": r"\p{Hangul}|\p{Han}",
-}
-"""Scripts that are several of Unicode's; any other name is one of these itself."""
 
 NGRAM = 10
 """Characters in a repeated n-gram: about as much as six words of English."""
@@ -219,8 +214,8 @@ def _kinds(target_script: str) -> npt.NDArray[np.uint8]:
     kind[of(r"[\s\p{Z}]")] = SPACE
     kind[characters.is_in(list(_PLAIN_PUNCTUATION)).to_numpy()] = MARK
     kind[(codes >= 0x2500) & (codes <= 0x257F)] = MARK  # what tables are drawn with, as they are with dashes
-    if target_script != "any":
-        kind[of(SCRIPTS.get(target_script, rf"\p{{{target_script}}}")) & (kind == OTHER_LETTER)] = TARGET
+    if target_script != ANY_SCRIPT:
+        kind[of(script_pattern(target_script)) & (kind == OTHER_LETTER)] = TARGET
     table = np.full(0x110000, SYMBOL, np.uint8)
     table[codes] = kind
     return table

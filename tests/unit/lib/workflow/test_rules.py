@@ -11,7 +11,7 @@ import pytest
 
 from lib.core.fingerprint import code_fingerprint
 from lib.settings.processes import ProcessSettings
-from lib.workflow.rules import doubling, half_of_the_cores, json_rows, program, training_resources
+from lib.workflow.rules import doubling, half_of_the_cores, json_rows, program, remove_timestamp, training_resources
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
@@ -112,3 +112,12 @@ def test_training_on_several_nodes_starts_its_own_tasks() -> None:
     assert (one["gpu"], one["tasks"], one["mem_mb"](None, 1)) == (2, 0, 16_000)
     assert (several["gpu"], several["nodes"], several["tasks"], several["mpi"]) == (8, 2, 2, "srun")
     assert (cpu["gpu"], cpu["tasks"], cpu["mem_mb"](None, 2)) == (0, 1, 48_000)
+
+
+def test_a_model_that_users_copy_holds_no_file_of_snakemake(tmp_path: Path) -> None:
+    (tmp_path / ".snakemake_timestamp").touch()
+    os.utime(tmp_path / ".snakemake_timestamp", ns=(10**18, 10**18))
+    remove_timestamp(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert tmp_path.stat().st_mtime_ns == 10**18
+    remove_timestamp(tmp_path / "none")

@@ -1,0 +1,119 @@
+"""One model as it is measured: held-out text, held-out responses, and any continuation of a prompt."""
+
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from lib.chat.answers import Continuation, greedy_continuations
+from lib.chat.spans import encode_spans
+from lib.core.program import say
+from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods
+from lib.models.compute import Precision
+from lib.text.hashes import checksum
+from lib.text.sample import Piece
+
+REPORT_EVERY = 20  # sequences between two lines of progress
+
+
+@dataclass(frozen=True)
+class HeldOutExample:
+    """A conversation as text."""
+
+    id: str
+    prompt: tuple[str, ...]
+    """What stands before the last answer, in the spans that it was trained in."""
+    response: str
+    """The last answer, ending with the end token."""
+    category: str
+    is_short: bool = False
+    """Whether the data say that the answer is right only when it is the same."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model, its tokenizer and how to compute with them."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    end: str
+    """Token that ends a response."""
+    before: Sequence[int]
+    """Tokens that begin a text, which a model has always seen there."""
+    precision: Precision
+
+    def text(self, pieces: Sequence[Piece], what: str) -> list[Score]:
+        """A score for each piece, every token of which is predicted, as at the begin of a document."""
+        sequences = [TokenSequence([*self.before, *self._encode(piece.text)], len(self.before)) for piece in pieces]
+        nats = self._measure(sequences, what)
+        return [
+            Score.of(piece.text, value, sequence.predicted)
+            for piece, value, sequence in zip(pieces, nats, sequences, strict=True)
+        ]
+
+    def responses(self, examples: Sequence[HeldOutExample]) -> list[Score]:
+        """A score for each response given its prompt: the end token is predicted too, but is no text of its own."""
+        sequences = []
+        for example in examples:
+            *before, response = encode_spans(self.tokenizer, [*example.prompt, example.response])
+            prompt = [token for span in before for token in span]
+            sequences.append(TokenSequence(prompt + response, len(prompt)))
+        nats = self._measure(sequences, "held-out responses")
+        return [
+            Score.of(example.response.removesuffix(self.end), value, sequence.predicted)
+            for example, value, sequence in zip(examples, nats, sequences, strict=True)
+        ]
+
+    def continuations(self, texts: Sequence[tuple[str, str]], what: str) -> list[float]:
+        """Nats of the second text of each pair after the first one, at the begin of a document.
+
+        The two are encoded apart, so that every continuation of a text is read after the same tokens.
+        """
+        sequences = []
+        for given, continuation in texts:
+            prefix = [*self.before, *self._encode(given)]
+            sequences.append(TokenSequence([*prefix, *self._encode(continuation)], len(prefix)))
+        return self._measure(sequences, what)
+
+    def answers(self, examples: Sequence[HeldOutExample], max_new_tokens: int) -> list[Continuation]:
+        """The greedy answer to each example's prompt, encoded as it was for training."""
+        prompts = [
+            [token for span in encode_spans(self.tokenizer, example.prompt) for token in span] for example in examples
+        ]
+        return greedy_continuations(self.model, self.tokenizer, prompts, max_new_tokens)
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _measure(self, sequences: Sequence[TokenSequence], what: str) -> list[float]:
+        reported = 0
+
+        def report(done: int) -> None:
+            nonlocal reported
+            if done - reported >= REPORT_EVERY or done == len(sequences):
+                say(f"evaluation: {self.name}: {done} of {len(sequences)} {what} scored")
+                reported = done
+
+        return negative_log_likelihoods(self.model, sequences, self.precision, report)
+
+
+def read_examples(path: Path, most: int) -> list[HeldOutExample]:
+    """Held-out examples: all, or the `most` with the lowest checksums, which are the same for every model."""
+    with path.open(encoding="utf-8") as file:
+        records = (json.loads(line) for line in file)
+        examples = (_example(record) for record in records)
+        return heapq.nsmallest(
+            most, examples, key=lambda one: (checksum("".join(one.prompt) + one.response), one.prompt)
+        )
+
+
+def _example(record: Mapping[str, Any]) -> HeldOutExample:
+    *before, response = (span["text"] for span in record["spans"])
+    return HeldOutExample(
+        record["id"], tuple(before), response, record["category"], bool(record.get("short_answer", False))
+    )
