@@ -110,7 +110,8 @@ def latest_checkpoint(work: Path) -> Path | None:
     """
     for checkpoint in reversed(_by_step(work)):
         damaged = next(
-            (path for path in (checkpoint, best_checkpoint(checkpoint)) if path and not is_whole(path)), None
+            (path for path in (checkpoint, checkpoint_with_lowest_loss(checkpoint)) if path and not is_whole(path)),
+            None,
         )
         if damaged is None:
             return checkpoint
@@ -119,7 +120,7 @@ def latest_checkpoint(work: Path) -> Path | None:
     return None
 
 
-def best_checkpoint(checkpoint: Path) -> Path | None:
+def checkpoint_with_lowest_loss(checkpoint: Path) -> Path | None:
     """The checkpoint with the lowest validation loss so far, as `checkpoint` remembers it."""
     try:
         best = read_json(checkpoint / STATE)["best_model_checkpoint"]
@@ -136,7 +137,7 @@ def read_state(checkpoint: Path) -> TrainerState:
 def remove_old(work: Path, limit: int) -> None:
     """Remove the oldest checkpoints until `limit` are left; the newest and the best stay."""
     checkpoints = _by_step(work)
-    kept = {checkpoints[-1], best_checkpoint(checkpoints[-1])}
+    kept = {checkpoints[-1], checkpoint_with_lowest_loss(checkpoints[-1])}
     removable = [checkpoint for checkpoint in checkpoints if checkpoint not in kept]
     for checkpoint in removable[: max(0, len(checkpoints) - limit)]:
         shutil.rmtree(checkpoint)

@@ -41,7 +41,7 @@ from lib.training.callbacks import (
 )
 from lib.training.checkpoints import (
     begin,
-    best_checkpoint,
+    checkpoint_with_lowest_loss,
     content_digest,
     difference,
     latest_checkpoint,
@@ -314,7 +314,7 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
     history = pd.DataFrame(state.log_history)
     by_source = sorted(filter(re.compile("eval_loss_").match, map(str, history)))
     columns = [column for column in (*LOG_COLUMNS, *by_source) if column in history]
-    best = best_checkpoint(work / f"checkpoint-{state.global_step}")
+    best = checkpoint_with_lowest_loss(work / f"checkpoint-{state.global_step}")
     if best is None:
         raise UserError(f"{run.stage}: {work} has no checkpoint with a validation loss; remove it and run again")
     with new_directory(run.output.parent) as directory:
