@@ -22,9 +22,9 @@ from lib.models.loading import load_model
 from lib.settings.training import LoopSettings, TrainingSettings
 from lib.tokens.order import ORDER_FILE
 from lib.tokens.token_files import IGNORED_LABEL, TokenWriter, read_tokens
-from lib.training import compilation
 from lib.training.callbacks import KeepBest
 from lib.training.checkpoints import SEAL
+from lib.training.layers import compilation
 from lib.training.run import STOPPED, Run, require_examples, train
 from lib.training.trainer import StageTrainer
 from tiny_model import make_tiny_model

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from lib.core.errors import UserError
 from lib.models.loading import load_model
 from lib.settings.training import TrainingSettings
-from lib.training import compilation
 from lib.training.adapters import make_trainable
+from lib.training.layers import compilation
 from lib.training.layers.compilation import compile_layers, decoder_layers
 from lib.training.layers.label_loss import use_label_loss
 from tiny_model import make_tiny_model
