@@ -1,5 +1,5 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, report, chat, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, report, chat, export, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
@@ -17,11 +17,12 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat compare prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run report chat export compare prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
-	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, prune, clean"
+	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, export, prune, clean"
+	@echo "make export   write the finished model as export.formats says: GGUF, safetensors, adapters (results/export/)"
 	@echo "make compare  put all runs side by side in runs/compare.html, or some: RUNS=\"demo my_run\""
 	@echo "make prune    list what a run has of sources that its sheet no longer names; YES=1 removes it"
 	@echo "make dry-run  show what would run"
@@ -51,6 +52,9 @@ report: $(VENV)/.installed
 
 chat: $(VENV)/.installed
 	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results"
+
+export: $(VENV)/.installed-export
+	@$(FOLDER) && $(SNAKEMAKE) -- export
 
 compare: $(VENV)/.installed
 	@$(BIN)/python scripts/compare.py $(RUNS)
@@ -113,7 +117,12 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile -r envs/requirements.txt -c envs/constraints.txt
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed envs/requirements-test.txt
+$(VENV)/.installed-export: $(VENV)/.installed envs/requirements-export.txt
+	@echo "Installing llama.cpp for GGUF files into $(VENV)"
+	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-export.txt -c envs/constraints.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed-export envs/requirements-test.txt
 	@echo "Installing the test tools into $(VENV)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
 	@# Programs that tests start write no bytecode. A few files of packages are templates that do not compile.

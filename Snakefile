@@ -32,6 +32,7 @@ if SETTINGS.sft.enabled:
 
 
 include: "rules/evaluation.smk"
+include: "rules/export.smk"
 include: "rules/report.smk"
 
 

@@ -11,7 +11,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from lib.chat.known_templates import written_tokens
 from lib.corpus.fetching.parts import part_names
 from lib.runs.sharing import take_over
-from lib.settings import corpus, evaluation, pretrain, sft, tokenizer
+from lib.settings import corpus, evaluation, export, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS
 from lib.workflow.rules import (

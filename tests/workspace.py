@@ -250,7 +250,7 @@ def jobs(dry_run: str) -> Iterator[str]:
     """The jobs in the output of `snakemake -n`, without the targets that only collect."""
     for rule, details in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", dry_run, re.MULTILINE):
         wildcards = re.search(r"^ +wildcards: (.*)$", details, re.MULTILINE)
-        if rule not in ("all", "model"):
+        if rule not in ("all", "model", "export"):
             yield f"{rule} {wildcards[1]}" if wildcards else rule
 
 

@@ -17,8 +17,8 @@ PACKAGES = packages_distributions()
 
 
 def pins(lines: list[str]) -> dict[str, str]:
-    """Versions by package out of `name==version` lines; comments left out."""
-    found = (re.fullmatch(r"([\w.-]+)==(\S+)", line.partition("#")[0].strip()) for line in lines)
+    """Versions by package out of `name==version` lines; comments and conditions left out."""
+    found = (re.fullmatch(r"([\w.-]+)==(\S+)", re.split("[#;]", line)[0].strip()) for line in lines)
     return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
 
 
@@ -34,10 +34,10 @@ def pins_in(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_an_environment_has_the_tested_versions(environment: Path) -> None:
     assert pins_of(environment)
-    assert pins_of(environment).items() <= pins_in("requirements.txt").items()
+    assert pins_of(environment).items() <= (pins_in("requirements.txt") | pins_in("requirements-export.txt")).items()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "requirements-export.txt"])
 def test_the_constraints_contradict_no_requirement(name: str) -> None:
     constraints = pins_in("constraints.txt")
     assert {package: constraints.get(package, version) for package, version in pins_in(name).items()} == pins_in(name)

@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 from lib.settings.base_model import BaseModelSettings
 from lib.settings.corpus import CorpusSettings
 from lib.settings.evaluation import EvaluationSettings
+from lib.settings.export import ExportSettings
 from lib.settings.pretrain import PretrainSettings
-from lib.settings.processes import ProcessSettings
 from lib.settings.sft import SftSettings
 from lib.settings.sweep import SweepSettings
 from lib.settings.tokenizer import TokenizerSettings
-from lib.settings.training import AdapterSettings
+from lib.settings.training import AdapterSettings, ProcessSettings
 
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 
@@ -35,6 +35,8 @@ class PipelineSettings(ProcessSettings):
     """Stage 2: supervised fine-tuning on instructions."""
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     """Scores and sample answers."""
+    export: ExportSettings = Field(default_factory=ExportSettings)
+    """The finished model for other programs, written only when it is asked for (`make export`)."""
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     """Comparison of vocabulary sizes, made only when results/tokenizer/sweep.tsv is asked for."""
 
@@ -56,6 +58,16 @@ class PipelineSettings(ProcessSettings):
             )
         if self.trains_stage_1 and self.pretrain.include_instructions and not self.sft.enabled:
             raise ValueError("pretrain.include_instructions reads those of stage 2; set sft.enabled: true")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_to_export(self) -> Self:
+        for name, is_trained in (("pretrain", self.trains_stage_1), ("sft", self.sft.enabled)):
+            if f"adapter-{name}" in self.export.formats:
+                if not is_trained:
+                    raise ValueError(f"export.formats: there is no adapter-{name}, because that stage is not trained")
+                if getattr(self, name).method != "lora":
+                    raise ValueError(f"export.formats: there is no adapter-{name} with {name}.method: full")
         return self
 
     @model_validator(mode="after")

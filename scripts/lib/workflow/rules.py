@@ -14,8 +14,7 @@ from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
 from lib.settings.base import to_json
-from lib.settings.processes import ProcessSettings
-from lib.settings.training import WITHOUT_EFFECT, TrainingSettings
+from lib.settings.training import WITHOUT_EFFECT, ProcessSettings, TrainingSettings
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 

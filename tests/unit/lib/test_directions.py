@@ -20,6 +20,7 @@ FLOORS = [
     {"training"},
     {"sft"},
     {"evaluation"},
+    {"export"},
     {"report"},
     {"runs"},
     {"workflow"},

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lib.core.fingerprint import code_fingerprint
-from lib.settings.processes import ProcessSettings
+from lib.settings.training import ProcessSettings
 from lib.workflow.rules import doubling, half_of_the_cores, json_rows, program, remove_timestamp, training_resources
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
