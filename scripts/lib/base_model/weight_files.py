@@ -1,4 +1,8 @@
-"""A model's weights in safetensors, read and written one tensor at a time: no more than a file's worth is in memory."""
+"""A model's weights in safetensors, read and written one tensor at a time: no more than a file's worth is in memory.
+
+transformers' save_pretrained holds the whole model, 15 GB for 7.6 billion weights in 16 bits, where 1 GB is enough
+here.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -3,6 +3,9 @@
 All runs lie one behind the other in arrays, as a linked list. Where a pair stands is known from the moment that its
 younger half is made, since no other merge can make it later; so each pair has one array of places, out of which
 places only ever fall. Counts are upper bounds until a pair comes up, and are then taken again from its places.
+
+The trainer of `tokenizers` knows no limits to what a token may hold. Without them it reaches 1.430 characters per token
+of held-out Chinese with 8,000 new tokens, this 1.424 with them (docs/benchmarks.md).
 """
 
 import heapq

@@ -1,4 +1,7 @@
-"""Chapters of electronic books (EPUB 2 and 3): the pages in the order of the spine."""
+"""Chapters of electronic books (EPUB 2 and 3): the pages in the order of the spine.
+
+The library ebooklib reads them, too, but is under the AGPL; this project is under the Apache licence.
+"""
 
 import posixpath
 import zipfile
