@@ -21,20 +21,10 @@ from lib.evaluation.score_table import parts_table, score_table
 from lib.report.charts import Chart, Line
 from lib.report.resources import read_benchmarks
 from lib.report.tables import chart_summary
+from score_figures import figures
 
 HOSTILE = "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>&lt;\"'{{7*7}}"
 BENCHMARK = "s\th:m:s\tmax_rss\n"
-
-
-def figures(bits: float) -> dict[str, float | int]:
-    return {
-        "bits_per_character": bits,
-        "bits_per_byte": bits / 3,
-        "characters_per_token": 0.5,
-        "characters": 100,
-        "bytes": 300,
-        "tokens": 200,
-    }
 
 
 def evaluation(model: str, bits: float, answer: str) -> dict[str, Any]:

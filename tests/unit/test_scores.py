@@ -15,19 +15,9 @@ from lib.core.errors import UserError
 from lib.evaluation.figures import difference_table, figure_table
 from lib.evaluation.items import Item
 from lib.evaluation.score_table import COLUMNS, changes, in_order, parts_table, percent_change, render, score_table
+from score_figures import figures
 
 ANSWER = "# 不是标题\n<b>&</b>\n\n```"
-
-
-def figures(bits: float) -> dict[str, float | int]:
-    return {
-        "bits_per_character": bits,
-        "bits_per_byte": bits / 3,
-        "characters_per_token": 0.5,
-        "characters": 100,
-        "bytes": 300,
-        "tokens": 200,
-    }
 
 
 def result(model: str, text: float, response: float, control: float | None) -> dict[str, Any]:
