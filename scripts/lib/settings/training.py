@@ -78,6 +78,10 @@ class OptimizationSettings(StageSettings):
     it."""
     max_steps: int | None = Field(default=None, ge=1)
     """Number of optimizer steps; takes the place of `epochs`. Set it for short trials."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Train for as many steps as fit into this time, judged by the first ones; takes the place of `epochs` and
+    `max_steps`. The learning rate falls over just these steps. Loading and measuring take time beside it, and how many
+    steps there are depends on the machine."""
     batch_size: int = Field(default=2, ge=1)
     """Sequences in one forward pass on one device. As many as memory allows."""
     gradient_accumulation: int = Field(default=1, ge=1)
@@ -138,13 +142,17 @@ WITHOUT_EFFECT = ("logging_steps", "save_steps", "save_total_limit", "max_minute
 """Settings that change neither the weights of a step nor which step is published."""
 
 
+RESOLVED = {"precision", "epochs", "max_steps", "minutes"}
+"""Settings that only a run resolves."""
+
+
 class TrainingSettings(AdapterSettings, PrecisionSettings, OptimizationSettings, LoopSettings):
     """Everything that a training run can be told."""
 
     def shaping(self) -> dict[str, Any]:
         """The values that shape the weights of a step, but for those that only a run resolves: precision and steps."""
         sections = (AdapterSettings, PrecisionSettings, OptimizationSettings)
-        keys = {key for section in sections for key in section.model_fields} - {"precision", "epochs", "max_steps"}
+        keys = {key for section in sections for key in section.model_fields} - RESOLVED
         if not self.compile:  # compiled code that computes something again may round otherwise
             keys.remove("gradient_checkpointing")
         return self.model_dump(mode="json", include=keys)

@@ -22,7 +22,7 @@ from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
 from lib.core.program import say
 from lib.distributed.launcher import STOPPED
-from lib.distributed.processes import is_first, join, leave, number_of_processes, of_first, rank, wait_for_all
+from lib.distributed.processes import highest, is_first, join, leave, number_of_processes, of_first, rank, wait_for_all
 from lib.distributed.sharding import gather_in_forward, load_sharded, whole_embeddings
 from lib.models.compute import Precision, pick_device, pick_precision, use_job_threads
 from lib.models.loading import fewer_bits, load_model, quiet_libraries
@@ -52,6 +52,7 @@ from lib.training.collation import OrderedRows, RowSizes
 from lib.training.layers.compilation import compile_layers
 from lib.training.layers.label_loss import keeps_examples_apart, use_label_loss
 from lib.training.optimizers import make_optimizer
+from lib.training.pace import steps_in
 from lib.training.trainer import StageTrainer
 from lib.training.verdicts import of_history
 
@@ -113,11 +114,15 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     identity = _identity(run, device, precision, steps, len(validation_set))
     work = work_directory(run.work / run.stage, identity)
     sizes = RowSizes.of(train_set)
+    model, counts = _prepare_model(run, device, precision, sizes, "position_ids" in train_set.column_names)
+    checkpoint = of_first(latest_checkpoint(work) if is_first() else None)
+    state = read_state(checkpoint) if checkpoint else None
+    if settings.minutes:
+        steps = state.max_steps if state else highest(steps_in(settings.minutes, model, train_set, settings, precision))
+        say(f"{run.stage}: {steps} steps fit into {settings.minutes:g} minutes")
     order = planned_order(run.data.parent, len(train_set), steps * batch, run.seed)
     if by_length:
         order = group_by_length(order, sizes.tokens, batch, run.seed)
-
-    model, counts = _prepare_model(run, device, precision, sizes, "position_ids" in train_set.column_names)
     shares = sizes.shares(order, settings.batch_size)
     say(
         f"{run.stage}: {counts['trainable_parameters']:,} of {counts['all_parameters']:,} parameters are trained "
@@ -125,8 +130,6 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
         f"{shares['padding_share']:.1%} of the positions, {shares['masked_share']:.1%} of the tokens are masked"
     )
     stop = StopOnRequest(settings.max_minutes)
-    checkpoint = of_first(latest_checkpoint(work) if is_first() else None)
-    state = read_state(checkpoint) if checkpoint else None
     if state is not None and _is_finished(state, steps, settings):
         say(f"{run.stage}: all steps are done in {checkpoint}; there is nothing left to train")
     else:
@@ -179,7 +182,8 @@ def _identity(run: Run, device: torch.device, precision: Precision, steps: int, 
     return {
         **run.settings.shaping(),
         "precision": precision,
-        "steps": steps,
+        # Of a run that is given a time, the number of steps is in its checkpoints.
+        "steps": f"{run.settings.minutes:g} minutes" if run.settings.minutes else steps,
         "seed": run.seed,
         "device": device.type,
         "processes": number_of_processes(),

@@ -19,7 +19,7 @@ from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json, sha256_file, write_json
 from lib.extended_model.rows import add_rows
 from lib.models.loading import load_model
-from lib.settings.training import LoopSettings, TrainingSettings
+from lib.settings.training import RESOLVED, LoopSettings, TrainingSettings
 from lib.tokens.order import ORDER_FILE
 from lib.tokens.token_files import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.training.callbacks import KeepBest
@@ -280,9 +280,8 @@ def test_what_does_not_shape_the_weights_goes_on_to_the_same_bits(
 def test_every_key_is_known_to_shape_the_weights_or_not() -> None:
     assert set(LoopSettings.model_fields) == NOT_SHAPING.keys() - {"gradient_checkpointing"}
     shaping = set(TrainingSettings().shaping())
-    resolved = {"precision", "epochs", "max_steps"}
-    assert shaping | NOT_SHAPING.keys() | resolved == set(TrainingSettings.model_fields)
-    assert not shaping & (NOT_SHAPING.keys() | resolved)
+    assert shaping | NOT_SHAPING.keys() | RESOLVED == set(TrainingSettings.model_fields)
+    assert not shaping & (NOT_SHAPING.keys() | RESOLVED)
     assert "gradient_checkpointing" in TrainingSettings(compile=True).shaping()
 
 
@@ -347,6 +346,22 @@ def test_a_run_worse_than_its_start_is_published_only_if_allowed(run: Run, capsy
     assert manifest["counts"]["best_step"] == int(step)
     assert manifest["counts"]["best_validation_loss"] == pytest.approx(float(best), abs=1e-4)
     assert manifest["counts"]["validation_loss_at_start"] == pytest.approx(float(start), abs=1e-4)
+
+
+def test_as_many_steps_as_fit_into_a_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = with_settings(run, max_steps=None, minutes=0.002, allow_worse=True)
+    clock = iter(range(100))
+    with monkeypatch.context() as patch:  # a pass takes a second
+        patch.setattr("lib.training.pace.time.perf_counter", lambda: next(clock))
+        assert execute(run)["counts"]["steps"] == 1
+        assert "1 steps fit into 0.002 minutes" in capsys.readouterr().out
+        run = with_settings(run, minutes=0.1)
+        interrupt(run, 3, monkeypatch)
+    # Whatever the machine makes of the time now, the run goes on to the end that it began with.
+    assert execute(run)["counts"]["steps"] == 6
+    assert "going on from" in capsys.readouterr().out
 
 
 def test_runs_are_called_by_name(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
