@@ -25,6 +25,7 @@ import pandas as pd
 from lib.core.code_version import code_version
 from lib.core.outputs import read_json
 from lib.core.program import program_parser, run, say
+from lib.evaluation.forgetting import forgetting
 from lib.evaluation.score_table import in_order, read_score_table
 from lib.report import funnel, instructions, lineage, samples, scores, tokenizer, training
 from lib.report.page import write_page
@@ -81,6 +82,7 @@ def main() -> None:
         scores=scores.scores_table(table, figures) if table is not None and figures is not None else None,
         figures=scores.other_figures(figures) if figures is not None else None,
         differences=scores.differences_table(differences) if differences is not None else None,
+        forgetting=forgetting(differences) if differences is not None else [],
         parts=scores.part_tables(_read_table(args.parts)) if args.parts else [],
         answers=scores.answers(evaluations),
         training=_training(paths, manifests),

@@ -14,6 +14,7 @@ from typing import Any
 from lib.core.outputs import new_file, read_json
 from lib.core.program import program_parser, run, say
 from lib.evaluation.figures import difference_table, figure_table
+from lib.evaluation.forgetting import forgetting
 from lib.evaluation.items import read_items
 from lib.evaluation.score_table import in_order, parts_table, score_table
 from lib.settings.evaluation import MODELS
@@ -65,7 +66,8 @@ def main() -> None:
     measured = {result["model"]: items[result["model"]] for result in results}
     figures = figure_table(measured)
     table = score_table(results, figures)
-    for target, frame in ((args.figures, figures), (args.differences, difference_table(measured))):
+    differences = difference_table(measured)
+    for target, frame in ((args.figures, figures), (args.differences, differences)):
         with new_file(target) as path:
             frame.to_csv(path, sep="\t", index=False)
     with new_file(args.answers) as path:
@@ -74,6 +76,8 @@ def main() -> None:
         parts_table(results).to_csv(path, sep="\t", index=False)
     with new_file(args.table) as path:
         table.to_csv(path, sep="\t", index=False)
+    for one in forgetting(differences):
+        say(f"evaluation: {one.sentence}")
     say(f"evaluation: scores of {len(results)} models are in {args.table}")
 
 

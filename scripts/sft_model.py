@@ -15,6 +15,8 @@ from lib.core.code_version import code_version
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json
 from lib.core.program import program_parser, run, say
+from lib.evaluation.forgetting import forgetting
+from lib.evaluation.score_table import read_score_table
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
 from lib.models.publishing import publish_model, publish_tokenizer
 from lib.sft.model_card import model_card
@@ -47,7 +49,9 @@ def main() -> None:
         publish_model(model, directory)
         publish_tokenizer(tokenizer, directory)
         manifests = {name: read_json(path) for name, path in lineage.items()}
-        card = model_card(manifests, args.scores, code_version(), args.differences)
+        found = forgetting(read_score_table(args.differences))
+        notes = [f"{one.sentence[0].upper()}{one.sentence[1:]}" for one in found if one.model == "finetuned"]
+        card = model_card(manifests, args.scores, code_version(), args.differences, notes)
         card.save(directory / "README.md")
         write_manifest(
             directory,

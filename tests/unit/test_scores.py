@@ -126,8 +126,10 @@ def test_the_printed_table_is_aligned() -> None:
     assert " ".join(lines[0].split()) == "bits per character held-out text responses control text chars/token"
     assert lines[2].split() == ["base", "model", "9.000", "8.000", "3.000", "0.500"]
     assert "Lower is better" in "\n".join(lines)
-    assert lines[-3].startswith("  held-out text after pretraining  -20.0 %  [-")
-    assert lines[-3].endswith("]  better")
+    changes = lines[lines.index("Against the base model, with 95 % intervals:") + 1 :]
+    assert changes[0].startswith("  held-out text after pretraining  -20.0 %  [-")
+    assert changes[0].endswith("]  better")
+    assert changes[-1].startswith("After fine-tuning, the model forgets its own language (+10.0 % ")
 
 
 @pytest.fixture

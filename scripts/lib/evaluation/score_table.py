@@ -8,6 +8,7 @@ import pandas as pd
 
 from lib.core.errors import UserError
 from lib.evaluation.figures import OVERALL
+from lib.evaluation.forgetting import forgetting
 from lib.evaluation.intervals import Interval
 from lib.settings.evaluation import FIGURES, MODELS, figure_of
 
@@ -152,7 +153,8 @@ def render(table: pd.DataFrame, differences: pd.DataFrame) -> str:
         lines += ["", "Against the base model, with 95 % intervals:"]
         rows = [[one.what, one.amount, one.bounds] for one in noted]
         lines += [f"  {line}  {one.verdict}" for line, one in zip(_aligned(rows), noted, strict=True)]
-    return "\n".join(lines)
+    lines += ["", *(f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in forgetting(differences))]
+    return "\n".join(lines).rstrip()
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

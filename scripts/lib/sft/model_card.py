@@ -1,7 +1,7 @@
 """The finished model's README.md: metadata that the Hugging Face hub reads, lineage, scores and limits."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,18 @@ LANGUAGES = {
 
 
 def model_card(
-    lineage: Mapping[str, Mapping[str, Any]], scores: Path | None, code_version: str, differences: Path | None = None
+    lineage: Mapping[str, Mapping[str, Any]],
+    scores: Path | None,
+    code_version: str,
+    differences: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> ModelCard:
     """The card, with its metadata.
 
     `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, own_stage_1 (a stage-1 model made
     elsewhere), sft_data and adapter (stage 2), as far as the run has these stages; base_model is always there. `scores`
     is the evaluation's table; its last row is that of the finished model. `differences` is its table of differences
-    between models. Nothing that differs between two identical runs belongs in here.
+    between models, `notes` are sentences on them. Nothing that differs between two identical runs belongs in here.
     """
     table = pd.read_csv(scores, sep="\t") if scores else None
     name = f"{_last_part(lineage['base_model']['facts']['uri'])} fine-tuned"
@@ -63,6 +67,7 @@ def model_card(
         lineage=lineage,
         scores=_score_table(table) if table is not None else None,
         changes=_change_table(pd.read_csv(differences, sep="\t")) if differences else None,
+        notes=notes,
         stages=[(title, lineage[stage]) for title, stage in stages.items() if stage in lineage],
         hyperparameters=HYPERPARAMETERS,
         reads_instructions=bool(pretrain and pretrain["settings"]["include_instructions"]),
