@@ -1,5 +1,5 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, report, chat, export, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, report, chat, export, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
@@ -17,13 +17,14 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat export compare prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run report chat export compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
-	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, export, prune, clean"
+	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, export, sweep, prune, clean"
 	@echo "make export   write the finished model as export.formats says: GGUF, safetensors, adapters (results/export/)"
 	@echo "make compare  put all runs side by side in runs/compare.html, or some: RUNS=\"demo my_run\""
+	@echo "make sweep    try the settings that your file names under sweep; report and best.yaml are in results/sweep"
 	@echo "make prune    list what a run has of sources that its sheet no longer names; YES=1 removes it"
 	@echo "make dry-run  show what would run"
 	@echo "make report   build results/report.html"
@@ -37,7 +38,7 @@ help:
 	@echo "make bench-tokenizer  measure continued BPE against other ways to extend a vocabulary"
 	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
 	@echo "make bench-gpu  measure time and memory of training on a GPU, by setting"
-	@echo "make bench-extension  measure quality with and without new tokens at equal time"
+	@echo "make bench-extension  measure quality with and without new tokens, as a sweep"
 	@echo "make clean    remove results, logs, checkpoints of a run; keep the environment"
 
 run: $(VENV)/.installed
@@ -55,6 +56,9 @@ chat: $(VENV)/.installed
 
 export: $(VENV)/.installed-export
 	@$(FOLDER) && $(SNAKEMAKE) -- export
+
+sweep: $(VENV)/.installed
+	@$(FOLDER) && $(SNAKEMAKE) -- results/sweep/best.yaml && cat "$$folder/results/sweep/best.yaml"
 
 compare: $(VENV)/.installed
 	@$(BIN)/python scripts/compare.py $(RUNS)
@@ -106,8 +110,7 @@ bench-gpu: $(VENV)/.installed
 	@$(BIN)/python tests/benchmarks/bench_gpu.py
 
 bench-extension: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/tokenizer/sweep.tsv
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_extension.py --config $(EXTENSION)
+	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/sweep/best.yaml
 
 $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'

@@ -18,7 +18,6 @@ include: "rules/tokenizer.smk"
 if SETTINGS.corpus.enabled:
 
     include: "rules/corpus.smk"
-    include: "rules/sweep.smk"
 
 
 if SETTINGS.trains_stage_1:
@@ -33,6 +32,13 @@ if SETTINGS.sft.enabled:
 
 include: "rules/evaluation.smk"
 include: "rules/export.smk"
+
+
+if SWEEP.points:
+
+    include: "rules/sweep.smk"
+
+
 include: "rules/report.smk"
 
 

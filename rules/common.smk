@@ -14,6 +14,7 @@ from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, export, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS
+from lib.sweep.plan import KEY
 from lib.workflow.rules import (
     PROGRAM,
     complete,
@@ -41,7 +42,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 # A job's libraries take as many threads as its rule asks for. Snakemake tells most of them, not these two.
 shell.prefix("set -euo pipefail; export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS; ")
 
-SETTINGS, RUN, PROJECT, INPUTS = start(workflow, config)
+SETTINGS, RUN, PROJECT, INPUTS, SWEEP = start(workflow, config)
 
 CORPUS_SOURCES, INSTRUCTION_SOURCES = INPUTS.corpus, INPUTS.instructions
 

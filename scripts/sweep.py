@@ -1,75 +1,224 @@
-r"""Gather what was measured at every vocabulary size: a table and a picture.
+r"""Put the points of a sweep into one table, one picture and one page, and the best of them into a settings file.
 
-    python scripts/sweep.py --scores results/sweep/0/scores.json results/sweep/2000/scores.json \
-        --table results/tokenizer/sweep.tsv --picture results/tokenizer/sweep.svg
+    python scripts/sweep.py --points '{"0": {…}, "1": {…}}' --members '{"rung": 1, "point": "0", …}' … \
+        --metric text_bits_per_character --name demo --table results/sweep/table.tsv \
+        --importance results/sweep/importance.tsv --picture results/sweep/sweep.svg \
+        --page results/sweep/report.html --best results/sweep/best.yaml
+
+Options in JSON are written by `lib.sweep.plan`.
 """
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("svg")
-
 import pandas as pd
-from matplotlib.figure import Figure
+import yaml
 
-from lib.core.outputs import new_file, read_json
+from lib.core.outputs import new_file
 from lib.core.program import program_parser, run, say
+from lib.evaluation.intervals import Interval
+from lib.report.charts import Chart, Line
+from lib.report.page import write_page
+from lib.report.tables import (
+    NOTHING,
+    Cell,
+    Column,
+    RichText,
+    Table,
+    duration_text,
+    number_text,
+    share_text,
+    text_column,
+)
+from lib.settings.evaluation import FIGURES
+from lib.sweep.importance import importance
+from lib.sweep.members import Measured, read_members
+from lib.sweep.picture import draw
+from lib.sweep.points import DEFAULT, as_settings
+from lib.sweep.selection import checked_difference, checked_value, choosing_value
+
+CURVES = 5
+"""Curves on the page: those of the best points, and of the run's own settings."""
 
 
 def main() -> None:
     parser = program_parser(__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="what `sweep_size` wrote for each size")
+    parser.add_argument("--points", required=True, help="JSON: what points change")
+    parser.add_argument("--members", nargs="+", required=True, help="JSON for each point of each rung")
+    parser.add_argument("--metric", required=True)
+    parser.add_argument("--name", required=True, help="name of the run")
     parser.add_argument("--table", type=Path, required=True)
+    parser.add_argument("--importance", type=Path, required=True)
     parser.add_argument("--picture", type=Path, required=True)
+    parser.add_argument("--page", type=Path, required=True)
+    parser.add_argument("--best", type=Path, required=True)
     args = parser.parse_args()
-    table = sweep_table([read_json(path) for path in args.scores])
-    with new_file(args.picture) as path:
-        draw(table, path)
-    with new_file(args.table) as path:
-        table.to_csv(path, sep="\t", index=False)
-    best = min(table.to_dict("records"), key=lambda row: row["bits_per_character_trained"])
-    say(
-        f"sweep: lowest after training: {best['bits_per_character_trained']} bits per character with "
-        f"{best['new_tokens']:,} new tokens; table in {args.table}",
+    members = read_members(args.members, args.points, args.metric)
+    table = sweep_table(members)
+    best = best_member(members)
+    difference = checked_difference(best.items, own_settings(members, best.rung).items)
+    sentence = what_is_best(best, difference, args.metric)
+    shares = importance_table(members)
+    write(args, members, table, shares, best, sentence)
+    say(f"sweep: {sentence}; table in {args.table}, settings in {args.best}")
+
+
+def sweep_table(members: Sequence[Measured]) -> pd.DataFrame:
+    """A row for each point in each rung: its values, what it scored, and how it differs from the run's own settings."""
+    rows = []
+    for one in members:
+        difference = checked_difference(one.items, own_settings(members, one.rung).items)
+        control = one.scores.get("control") or {}
+        rows.append(
+            {
+                "rung": one.rung,
+                "point": one.point,
+                **one.changes,
+                "steps": one.steps,
+                "seconds": one.seconds,
+                "chosen_by": round(choosing_value(one.items), 4),
+                "checked_on": round(checked_value(one.items), 4),
+                "difference": round(difference.value, 4),
+                "low": round(difference.low, 4),
+                "high": round(difference.high, 4),
+                "verdict": "" if one.point == DEFAULT else difference.verdict("lower"),
+                "control_bits_per_character": control.get("bits_per_character"),
+                "curves": one.verdicts,
+            }
+        )
+    return pd.DataFrame(rows).sort_values(["rung", "chosen_by"], ascending=[False, True], ignore_index=True)
+
+
+def own_settings(members: Sequence[Measured], rung: int) -> Measured:
+    """The run's own settings in that rung."""
+    return next(one for one in members if one.point == DEFAULT and one.rung == rung)
+
+
+def best_member(members: Sequence[Measured]) -> Measured:
+    """The one with the lowest figure in the last rung, on the half of the texts that points are chosen by."""
+    last = max(one.rung for one in members)
+    return min((one for one in members if one.rung == last), key=lambda one: (choosing_value(one.items), one.point))
+
+
+def what_is_best(best: Measured, difference: Interval, metric: str) -> str:
+    """A sentence on the best point and how sure it is that it is better."""
+    measured = FIGURES[metric].title
+    if best.point == DEFAULT:
+        return f"the run's own settings are the best of all points on {measured}"
+    values = ", ".join(f"{key}: {value}" for key, value in best.changes.items())
+    verdict = {
+        "better": "is better than the run's own settings",
+        "worse": "was the best by chance: on the other half of the texts it is worse than the run's own settings",
+        "cannot tell": "is not told apart from the run's own settings",
+    }[difference.verdict("lower")]
+    return (
+        f"point {best.point} ({values}) {verdict}: {difference.value:+.3f} bits per character of {measured}, "
+        f"95 % interval {difference.low:+.3f} to {difference.high:+.3f}"
     )
 
 
-def sweep_table(scores: list[dict[str, Any]]) -> pd.DataFrame:
-    """A row per size, in ascending order."""
-    rows = [
-        {
-            "new_tokens": size["new_tokens"],
-            "parameters_added": size["parameters_added"],
-            "characters_per_token": size["curve"][0]["characters_per_token"],
-            "bits_per_character_extended": size["curve"][0]["bits_per_character"],
-            "bits_per_character_trained": size["curve"][-1]["bits_per_character"],
-            "steps": size["curve"][-1]["step"],
-            "training_tokens": size["training_tokens"],
-        }
-        for size in scores
+def importance_table(members: Sequence[Measured]) -> pd.DataFrame:
+    """The share of the differences between points that each setting explains, in the rung with all points."""
+    first = [one for one in members if one.rung == 1]
+    scores = [choosing_value(one.items) for one in first]
+    shares = importance([one.changes for one in first], scores)
+    return pd.DataFrame({"setting": list(shares), "share": [round(share, 3) for share in shares.values()]})
+
+
+def write(
+    args: argparse.Namespace,
+    members: Sequence[Measured],
+    table: pd.DataFrame,
+    shares: pd.DataFrame,
+    best: Measured,
+    sentence: str,
+) -> None:
+    keys = list(best.changes)
+    with new_file(args.table) as path:
+        table.to_csv(path, sep="\t", index=False)
+    with new_file(args.importance) as path:
+        shares.to_csv(path, sep="\t", index=False)
+    with new_file(args.picture) as path:
+        draw(table, keys, path)
+    with new_file(args.best) as path:
+        header = f"# Lay it on top of the settings of the run: {sentence}.\n"
+        settings: dict[str, Any] = {"run": f"{args.name}-best", **as_settings(best.changes)}
+        path.write_text(header + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_page(
+        args.page,
+        "sweep.html.jinja",
+        title="Experiments with the settings",
+        footer="Written by the rule sweep from the files in results/sweep/.",
+        name=args.name,
+        sentence=sentence,
+        points=points_table(table, keys),
+        importance=shares_table(shares),
+        charts=curves(members, table),
+        picture=args.picture.read_text(encoding="utf-8").partition("<svg")[2],
+    )
+
+
+def points_table(table: pd.DataFrame, keys: Sequence[str]) -> Table:
+    """The table as a page shows it, the best point first."""
+    unit = "bits per character"
+    columns = [
+        *(text_column("point"), Column("rung"), *(Column(key) for key in keys), Column("steps"), Column("time")),
+        *(Column("chosen by", unit, "lower"), Column("checked on", unit, "lower")),
+        *(Column("difference", "from the run's own settings", "lower"), text_column("which is"), text_column("curves")),
     ]
-    return pd.DataFrame(rows).sort_values("new_tokens", ignore_index=True)
+    rows: list[list[Cell]] = []
+    for place, row in enumerate(table.to_dict("records")):
+        interval = f"{row['low']:+.3f} to {row['high']:+.3f}"
+        is_own = row["point"] == DEFAULT
+        rows.append(
+            [
+                "the run's own" if is_own else str(row["point"]),
+                number_text(row["rung"]),
+                *(_value_text(row[key]) for key in keys),
+                number_text(row["steps"]),
+                NOTHING if pd.isna(row["seconds"]) else duration_text(row["seconds"]),
+                RichText(number_text(row["chosen_by"]), is_best=place == 0),
+                number_text(row["checked_on"]),
+                NOTHING if is_own else RichText(f"{row['difference']:+.3f}", interval),
+                row["verdict"] or NOTHING,
+                row["curves"] or NOTHING,
+            ]
+        )
+    return Table("Points", columns, rows)
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    """Characters per token and bits per character against the number of new tokens, as SVG."""
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sweep", "font.size": 9}):
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
-        length, quality = figure.subplots(1, 2)
-        length.plot(table["new_tokens"], table["characters_per_token"], marker="o", color="tab:blue")
-        length.set_ylabel("characters per token")
-        steps = table["steps"].iloc[0]
-        for column, label in (("extended", "right after extension"), ("trained", f"after {steps} training steps")):
-            quality.plot(table["new_tokens"], table[f"bits_per_character_{column}"], marker="o", label=label)
-        quality.set_ylabel("bits per character, held-out text")
-        quality.legend(frameon=False)
-        for axes in (length, quality):
-            axes.set_xlabel("new tokens")
-            axes.grid(axis="y", linewidth=0.5)
-            axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(path, format="svg", metadata={"Date": None})
+def _value_text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def shares_table(shares: pd.DataFrame) -> Table:
+    rows: list[list[Cell]] = [
+        [RichText(str(key), is_code=True), NOTHING if pd.isna(share) else share_text(float(share))]
+        for key, share in zip(shares["setting"], shares["share"], strict=True)
+    ]
+    return Table("Importance", [text_column("setting"), Column("share of the differences")], rows)
+
+
+def curves(members: Sequence[Measured], table: pd.DataFrame) -> list[Chart]:
+    """Validation loss against time of the best points and of the run's own settings, for each stage that varies."""
+    last = table[table["rung"] == table["rung"].max()]
+    shown = list(dict.fromkeys([*last["point"][:CURVES], DEFAULT]))
+    found = [one for one in members if one.rung == table["rung"].max() and one.point in shown]
+    charts = []
+    for place, trained in enumerate(found[0].trained if found else []):
+        lines = []
+        for color, one in enumerate(sorted(found, key=lambda one: shown.index(one.point))):
+            this = one.trained[place]
+            log = this.log.dropna(subset=["eval_loss"])
+            seconds = this.seconds / max(float(this.log["step"].max()), 1)
+            scale = 1.0 if pd.isna(seconds) else seconds
+            label = "the run's own settings" if one.point == DEFAULT else f"point {one.point}"
+            lines.append(Line(label, [step * scale for step in log["step"]], log["eval_loss"].tolist(), color))
+        unit = "step" if any(pd.isna(one.trained[place].seconds) for one in found) else "seconds of training"
+        charts.append(Chart(f"Validation loss: {trained.stage}", unit, "nats per token", lines, better="lower"))
+    return charts
 
 
 if __name__ == "__main__":

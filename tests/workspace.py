@@ -71,7 +71,6 @@ SETTINGS: dict[str, Any] = {
         "prompts": ["谁住在山里？"],
         "control": "data/control.txt",
     },
-    "sweep": {"sizes": [20, 0], "steps": 4, "score_steps": 2},
 }
 
 PEOPLE = ("老船夫", "小木匠", "卖豆腐的大娘", "年轻的邮差", "守灯塔的人", "学堂里的先生")

@@ -27,6 +27,13 @@ REUSED = {
     name for text in RULES_FILES.values() for name in re.findall(r"^use rule \w+ as (\w+) with:$", text, re.MULTILINE)
 }
 
+# Those of a sweep are indented, since a stage that the run lacks cannot vary.
+REUSED |= set(re.findall(r"use rule \w+ as (\w+) with:", RULES_FILES[PROJECT / "rules" / "sweep.smk"]))
+
+# One that reaches every stage.
+SETTINGS_THAT_VARY = {"pretrain.rank": [8, 16], "tokenizer.new_tokens": [0, 250], "sft.rank": [8]}
+SWEEP = f"sweep={json.dumps({'settings': SETTINGS_THAT_VARY, 'max_steps': 9, 'rungs': 2})}"
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
@@ -38,9 +45,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.mark.parametrize("profile", [(), ("--workflow-profile", "profiles/slurm")], ids=["default", "slurm"])
 def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: tuple[str, ...]) -> None:
-    examples = '"good_examples": ["README.md"], "bad_examples": ["CHANGELOG.md"]'
-    settings = f'corpus={{"decontaminate": true, {examples}}}'
-    everything = ("--config", settings, "--", "all", "results/tokenizer/sweep.tsv")
+    everything = (
+        "--config",
+        'corpus={"decontaminate": true}',
+        SWEEP,
+        "--",
+        "all",
+        "results/sweep/best.yaml",
+    )
     plan = clone.make("-n", "-p", *profile, *everything)
     names = set()
     for block in re.split(r"\n(?=\[\w{3} \w{3} )", plan):
@@ -96,8 +108,8 @@ def test_every_rule_says_all_that_it_must(rule: str) -> None:
 
 
 def test_the_list_of_rules_says_what_each_is_for(clone: Workspace) -> None:
-    decontaminating = ("--config", 'corpus={"decontaminate": true}')
-    listed = clone.run(sys.executable, "-m", "snakemake", "--list-rules", *decontaminating)
+    all_rules = ("--config", 'corpus={"decontaminate": true}', SWEEP)
+    listed = clone.run(sys.executable, "-m", "snakemake", "--list-rules", *all_rules)
     assert listed.status == 0, listed.output
     explained = dict(re.findall(r"^(\w+) \((\S.*\.)\)$", listed.output, re.MULTILINE))
     assert explained.keys() == RULES.keys() | REUSED | {"all", "model"}

@@ -1,49 +1,90 @@
-"""The sweep over vocabulary sizes: its plan, a real run on the tiny model, and the benchmark that reads it."""
+"""Experiments on the tiny model: two rungs, killed and resumed, and the best settings laid on top of the run's."""
 
 import csv
+import os
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
+import yaml
 
-from documented_outputs import undocumented
-from workspace import Workspace
+from lib.core.outputs import read_json
+from workspace import TIME_LIMIT, Workspace, quiet_environment
 
-TABLE = "results/tokenizer/sweep.tsv"
-
-
-@pytest.fixture(scope="module")
-def swept(untouched: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace with the results of the sweep."""
-    workspace = untouched.copy(tmp_path_factory.mktemp("swept") / "project")
-    workspace.make(TABLE)
-    return workspace
-
-
-def test_every_size_is_a_job_and_the_default_target_has_none(fresh: Workspace) -> None:
-    plan = fresh.planned(TABLE)
-    assert {f"{rule} size={size}" for rule in ("sweep_tokenizer", "sweep_size") for size in (0, 20)} <= plan
-    assert not any("sweep" in job for job in fresh.planned())
+BEST = "results/sweep/best.yaml"
+# Of the three other points, one is hopeless, and one is kept for the second rung.
+SWEEP = {
+    "settings": {"pretrain.learning_rate": [0.01, 0.003], "tokenizer.new_tokens": [30, 0]},
+    "max_steps": 20,
+    "rungs": 2,
+    "kept": 0.34,
+    "max_characters": 2_000,
+}
 
 
-def test_the_table_compares_the_sizes(swept: Workspace) -> None:
-    with (swept.root / TABLE).open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    none, some = rows
-    assert [none["new_tokens"], some["new_tokens"]] == ["0", "20"]
-    assert [none["parameters_added"], some["parameters_added"]] == ["0", str(20 * 64)]
-    assert float(some["characters_per_token"]) > float(none["characters_per_token"])
-    for row in rows:
-        assert float(row["bits_per_character_trained"]) < float(row["bits_per_character_extended"])
-    assert (swept.root / TABLE).with_suffix(".svg").read_text(encoding="utf-8").startswith("<?xml")
-    assert "Nothing to be done" in swept.make(TABLE)
-    assert undocumented(swept.root / "results") == []
+@pytest.fixture
+def sweeping(fresh: Workspace) -> Workspace:
+    """A workspace whose settings ask for a sweep."""
+    fresh.configure(sweep=SWEEP)
+    return fresh
 
 
-def test_the_benchmark_of_extension_times_the_sizes_and_draws_them(swept: Workspace) -> None:
-    swept.configure(sweep={"sizes": [0, 20]})  # the first one is what the others are compared with
-    benchmark = swept.run(
-        sys.executable, "tests/benchmarks/bench_extension.py", "--config", "config/demo.yaml", OMP_NUM_THREADS="1"
+def test_every_point_is_a_job_and_the_default_target_has_none(sweeping: Workspace) -> None:
+    plan = sweeping.planned(BEST)
+    count = {rule: sum(job.split()[0] == rule for job in plan) for rule in ("sweep_pretrain", "sweep_evaluate")}
+    # Four points, then the run's own settings and the slots for one third of the three others, rounded up.
+    assert count == {"sweep_pretrain": 7, "sweep_evaluate": 7}
+    assert {"sweep_pretrain key=rung2_1", "sweep_evaluate key=rung2_2", "sweep_rung rung=2", "sweep"} <= plan
+    # One vocabulary is the run's own.
+    assert sum(job.startswith("sweep_tokenizer ") for job in plan) == sum(job == "tokenizer" for job in plan) == 1
+    assert not any("sweep" in job for job in sweeping.planned())
+
+
+def test_a_sweep_is_killed_and_resumed_and_its_best_settings_hold(sweeping: Workspace) -> None:
+    results = sweeping.root / "results" / "sweep"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2", BEST],
+        cwd=sweeping.root,
+        env=quiet_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    assert benchmark.status == 0, benchmark.output
-    assert "20 new tokens: training step" in benchmark.output
-    assert (swept.root / "docs" / "extension.svg").read_text(encoding="utf-8").startswith("<?xml")
+    limit = time.monotonic() + TIME_LIMIT
+    while not list(results.glob("evaluation/*.tsv")):
+        assert process.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in results.glob("pretrain_lora/*/manifest.json")}
+    assert len(finished) < 7
+
+    sweeping.make("--unlock")
+    sweeping.make("--rerun-incomplete", BEST)
+    scored = {path.stem for path in results.glob("evaluation/*.tsv")}
+    # What was whole stayed; the last one may have been killed before it was recorded.
+    assert sum(path.stat().st_mtime_ns == time for path, time in finished.items()) >= len(finished) - 2
+    assert len(scored) == 7
+
+    with (results / "table.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [row["rung"] for row in rows] == ["2"] * 3 + ["1"] * 4
+    assert {row["steps"] for row in rows if row["rung"] == "2"} == {"20"}
+    assert {row["steps"] for row in rows if row["rung"] == "1"} == {"7"}
+    kept = read_json(results / "rung2.json")["points"]
+    first = {row["point"]: float(row["chosen_by"]) for row in rows if row["rung"] == "1" and row["point"] != "0"}
+    assert kept == sorted(sorted(first, key=first.__getitem__)[:2])
+    assert {row["point"] for row in rows if row["rung"] == "2"} == {"0", *kept}
+    assert "Nothing to be done" in sweeping.make(BEST)
+    assert (results / "sweep.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+    best = yaml.safe_load((results / "best.yaml").read_text(encoding="utf-8"))
+    values = best["pretrain"]["learning_rate"], best["tokenizer"]["new_tokens"]
+    winner = rows[0]
+    assert values == (float(winner["pretrain.learning_rate"]), int(winner["tokenizer.new_tokens"]))
+    plan = sweeping.make("-n", "--configfile", "config/demo.yaml", BEST, "--", "results/pretrain_lora/manifest.json")
+    assert "demo-best" in best["run"]
+    assert "rule pretrain:" in plan

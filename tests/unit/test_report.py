@@ -337,7 +337,7 @@ def test_jobs_of_sources_shards_models_and_rules_that_are_gone_do_not_count(run_
     benchmarks = run_files / "benchmarks"
     ours = (["clean", "evaluate", "fetch", "pretrain"], ["novel"], 2, ["base"])
     before = read_benchmarks(benchmarks, *ours)
-    for name in ("clean/old/0000", "fetch/old", "clean/novel/0002", "evaluate/other", "sweep_size/500", "held_out"):
+    for name in ("clean/old/0000", "fetch/old", "clean/novel/0002", "evaluate/other", "sweep_sft/0a1b", "held_out"):
         path = benchmarks / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(BENCHMARK + "4110\t1:08:30\t900\n")

@@ -38,7 +38,7 @@ class PipelineSettings(ProcessSettings):
     export: ExportSettings = Field(default_factory=ExportSettings)
     """The finished model for other programs, written only when it is asked for (`make export`)."""
     sweep: SweepSettings = Field(default_factory=SweepSettings)
-    """Comparison of vocabulary sizes, made only when results/tokenizer/sweep.tsv is asked for."""
+    """Experiments with the settings, made only when results/sweep/best.yaml is asked for."""
 
     @property
     def trains_stage_1(self) -> bool:

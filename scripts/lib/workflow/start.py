@@ -1,4 +1,4 @@
-"""Where a plan starts: settings and inputs, checked, and the folder of the run."""
+"""Where a plan starts: settings, inputs and experiments, checked, and the folder of the run."""
 
 import os
 import sys
@@ -12,11 +12,12 @@ from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings_file
 from lib.settings.base import validate
 from lib.settings.pipeline import PipelineSettings
+from lib.sweep.plan import Sweep
 from lib.workflow.inputs import Inputs, read_inputs
 
 
-def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, str, Path, Inputs]:
-    """Settings, the run's name (empty for the demo), the project's folder and the inputs.
+def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, str, Path, Inputs, Sweep]:
+    """Settings, the run's name (empty for the demo), the project's folder, the inputs and the sweep.
 
     From here on `workflow` works in the folder of a named run. Ends with one line on stderr and status 1 when settings
     or sheets are wrong.
@@ -31,7 +32,7 @@ def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, s
         # With --directory, the user has chosen another folder, for the demo as for every other run.
         if name and workflow.overwrite_workdir is None:
             _enter(workflow, project, name)
-        return settings, name, project, read_inputs(settings)
+        return settings, name, project, read_inputs(settings), Sweep(settings, config)
     except UserError as error:
         sys.exit(as_written(f"error: {error}"))
 

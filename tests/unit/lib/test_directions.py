@@ -23,6 +23,7 @@ FLOORS = [
     {"export"},
     {"report"},
     {"runs"},
+    {"sweep"},
     {"workflow"},
 ]
 PACKAGES = sorted(path.name for path in LIB.iterdir() if path.is_dir() and path.name != "__pycache__")

@@ -1,0 +1,88 @@
+"""What was measured of every point: the members of the rungs, read back for a decision, a table and a picture."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib.core.outputs import read_json
+from lib.evaluation.items import read_items
+from lib.report.training import read_log
+from lib.sweep.plan import SLOT, decision
+from lib.sweep.selection import of_metric
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of a point."""
+
+    stage: str
+    facts: Mapping[str, Any]
+    """Its manifest."""
+    log: pd.DataFrame
+    seconds: float
+    """Of the job; after an interruption, of what was left. NaN where the benchmark is not there."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One point in one rung."""
+
+    rung: int
+    point: str
+    changes: Mapping[str, Any]
+    items: pd.DataFrame
+    """Those of the metric."""
+    scores: Mapping[str, Any]
+    trained: list[Trained]
+
+    @property
+    def seconds(self) -> float:
+        return sum(one.seconds for one in self.trained)
+
+    @property
+    def steps(self) -> int:
+        return sum(int(one.facts["counts"]["steps"]) for one in self.trained)
+
+    @property
+    def verdicts(self) -> str:
+        """What the loss curves say, by name."""
+        named = {one.stage: one.facts["facts"].get("verdict", {}).get("name", "") for one in self.trained}
+        return ", ".join(f"{stage} {name}" if len(named) > 1 else name for stage, name in named.items() if name)
+
+
+def read_members(described: Iterable[str], points: str, metric: str) -> list[Measured]:
+    """The members as `Sweep.described` has them; `points` is the JSON of what points change."""
+    changes = json.loads(points)
+    found = []
+    for text in described:
+        member = json.loads(text)
+        point = member["point"] or _in_slot(member["key"])
+        trained = [
+            Trained(
+                stage,
+                read_json(Path(files["folder"]) / "manifest.json"),
+                read_log(Path(files["folder"]) / "trainer_log.tsv"),
+                _seconds(Path(files["benchmark"])),
+            )
+            for stage, files in member["trained"].items()
+        ]
+        items = of_metric(read_items(Path(member["items"])), metric)
+        scores = read_json(Path(member["scores"]))
+        found.append(Measured(member["rung"], point, changes[point], items, scores, trained))
+    return found
+
+
+def _in_slot(key: str) -> str:
+    """The point that a slot got."""
+    slot = SLOT.fullmatch(key)
+    assert slot, key
+    point: str = read_json(Path(decision(int(slot[1]))))["points"][int(slot[2]) - 1]
+    return point
+
+
+def _seconds(benchmark: Path) -> float:
+    return float(pd.read_csv(benchmark, sep="\t")["s"].iloc[-1]) if benchmark.is_file() else float("nan")
