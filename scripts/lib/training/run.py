@@ -51,6 +51,7 @@ from lib.training.checkpoints import (
 from lib.training.collation import OrderedRows, RowSizes
 from lib.training.layers.compilation import compile_layers
 from lib.training.layers.label_loss import keeps_examples_apart, use_label_loss
+from lib.training.layers.lora import round_frozen_weights
 from lib.training.optimizers import make_optimizer
 from lib.training.pace import steps_in
 from lib.training.trainer import StageTrainer
@@ -238,6 +239,8 @@ def _prepare_model(
     with whole_embeddings(model):
         trained = make_trainable(model, settings, new_token_ids, run.stage, adapter)
     gather_in_forward(model)
+    if precision != "fp32" and not settings.fsdp:
+        round_frozen_weights(trained, torch.bfloat16 if precision == "bf16" else torch.float16)
     if settings.compile:
         compile_layers(model, run.stage, lengths_vary=run.stage == "sft")
     counts = {

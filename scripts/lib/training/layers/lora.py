@@ -25,6 +25,17 @@ def speed_up_lora(model: nn.Module) -> None:
             module.__class__ = LoraLinear
 
 
+def round_frozen_weights(model: nn.Module, kind: torch.dtype) -> None:
+    """Keep the frozen weights of the `LoraLinear` layers of `model` in 16 bits, in place, for training in `kind`.
+
+    Results are the same bits as with weights in 32 bits, which every pass would round again. DoRA, which measures its
+    weights, keeps them.
+    """
+    for module in model.modules():
+        if isinstance(module, LoraLinear) and not module.lora_variant:
+            module.base_layer.to(kind)
+
+
 class LoraLinear(Linear):
     """PEFT's layer with the same results and gradients but for rounding.
 

@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
-from lib.training.layers.lora import LoraLinear, speed_up_lora
+from lib.training.layers.lora import LoraLinear, round_frozen_weights, speed_up_lora
 
 INPUTS, OUTPUTS = 12, 20
 
@@ -98,3 +98,19 @@ def test_adapters_come_off_as_they_do_in_peft(without: str) -> None:
             assert torch.equal(fast(x), slow(x))
         else:
             assert torch.equal(fast.merge_and_unload()(x), slow.merge_and_unload()(x))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_frozen_weights_in_16_bits_give_the_same_bits_in_training(kind: torch.dtype) -> None:
+    whole, rounded = adapted(fast=True), adapted(fast=True)
+    round_frozen_weights(rounded, kind)
+    assert {layer.base_layer.weight.dtype for layer in rounded.modules() if isinstance(layer, LoraLinear)} == {kind}
+    with torch.autocast("cpu", dtype=kind):
+        expected, found = results(whole, inputs()), results(rounded, inputs())
+    agree(found, expected, 0)
+
+
+def test_weights_that_dora_measures_stay_as_they_are() -> None:
+    model = adapted(fast=True, use_dora=True)
+    round_frozen_weights(model, torch.bfloat16)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
