@@ -61,6 +61,15 @@ class PipelineSettings(ProcessSettings):
         return self
 
     @model_validator(mode="after")
+    def _auto_knows_how_long_stage_1_is(self) -> Self:
+        if self.tokenizer.new_tokens == "auto" and self.trains_stage_1 and self.pretrain.minutes:
+            raise ValueError(
+                "tokenizer.new_tokens: auto depends on how much text stage 1 reads, which pretrain.minutes leaves open; "
+                "set pretrain.max_steps or epochs instead, or tokenizer.new_tokens to a number"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _adapters_to_export(self) -> Self:
         for name, is_trained in (("pretrain", self.trains_stage_1), ("sft", self.sft.enabled)):
             if f"adapter-{name}" in self.export.formats:

@@ -74,6 +74,7 @@ def test_words_and_a_tokenizer_of_ones_own_add_tokens(tokenizer: dict[str, Any])
         ({"sft": {"continue_adapter": True}, "pretrain": OFF}, "stage 1 is not trained"),
         ({"pretrain": {"max_steps": 0}}, "pretrain.max_steps is 0: nothing would be trained"),
         ({"sft": {"epochs": 0}}, "sft.epochs is 0: nothing would be trained"),
+        ({"tokenizer": {"new_tokens": "auto"}, "pretrain": {"minutes": 5}}, "set pretrain.max_steps or epochs instead"),
     ],
 )
 def test_a_stage_without_what_it_needs_names_the_key_to_set(sections: dict[str, Any], error: str) -> None:
