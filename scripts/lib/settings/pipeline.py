@@ -64,7 +64,7 @@ class PipelineSettings(ProcessSettings):
     def _auto_knows_how_long_stage_1_is(self) -> Self:
         if self.tokenizer.new_tokens == "auto" and self.trains_stage_1 and self.pretrain.minutes:
             raise ValueError(
-                "tokenizer.new_tokens: auto depends on how much text stage 1 reads, which pretrain.minutes leaves open; "
+                "tokenizer.new_tokens: auto follows from how much stage 1 reads, which pretrain.minutes leaves open; "
                 "set pretrain.max_steps or epochs instead, or tokenizer.new_tokens to a number"
             )
         return self
