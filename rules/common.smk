@@ -26,7 +26,15 @@ from lib.workflow.rules import (
     training_resources,
     training_settings,
 )
-from lib.workflow.stages import budget_of_new_tokens, evaluated, finished, manifests, required, start_of_stage_2
+from lib.workflow.stages import (
+    budget_of_new_tokens,
+    evaluated,
+    finished,
+    manifests,
+    measured_by_lm_eval,
+    required,
+    start_of_stage_2,
+)
 from lib.workflow.start import start
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.

@@ -6,6 +6,7 @@ out  results/evaluation/
 
 # The fine-tuned model is put together in memory as results/sft_model is, whose card quotes its scores.
 EVALUATED = evaluated(SETTINGS)
+BY_LM_EVAL = measured_by_lm_eval(SETTINGS)
 
 
 rule evaluate:
@@ -43,11 +44,43 @@ rule evaluate:
         PROGRAM
 
 
+if BY_LM_EVAL:
+
+    rule lm_eval:
+        """Measure one model on tasks of lm-eval."""
+        input:
+            INPUTS.files["evaluation.lm_eval_tasks"],
+            model=lambda wildcards: EVALUATED[wildcards.model][0],
+            adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
+            tokenizer=[] if SETTINGS.sft.enabled else TOKENIZER,
+            sft_data=MADE["sft_data"],
+        output:
+            output="results/evaluation/lm_eval/{model}.tsv",
+        wildcard_constraints:
+            model="|".join(BY_LM_EVAL),
+        conda:
+            "../envs/lm_eval.yaml"
+        threads: 4
+        resources:
+            gpu=ONE_GPU,
+        params:
+            **program("lm_eval_tasks"),
+            name=lambda wildcards: wildcards.model,
+            tasks=SETTINGS.evaluation.lm_eval,
+            folder=SETTINGS.evaluation.lm_eval_tasks,
+            limit=SETTINGS.evaluation.lm_eval_limit,
+            precision=SETTINGS.evaluation.precision,
+            gpu=lambda wildcards, resources: resources.gpu,
+        shell:
+            PROGRAM
+
+
 rule scores:
     """Put the scores of all models into tables with intervals and differences, and their answers side by side."""
     input:
         results=expand("results/evaluation/{model}.json", model=EVALUATED),
-        measurements=expand("results/evaluation/items/{model}.tsv", model=EVALUATED),
+        measurements=expand("results/evaluation/items/{model}.tsv", model=EVALUATED)
+        + expand("results/evaluation/lm_eval/{model}.tsv", model=BY_LM_EVAL),
     output:
         table="results/evaluation/scores.tsv",
         parts="results/evaluation/parts.tsv",

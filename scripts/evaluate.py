@@ -12,7 +12,6 @@ run without a corpus or without instructions leaves out what is scored on them; 
 names the manifest of the run's tokenizer.
 """
 
-import datetime
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,16 +19,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
-
-from lib.chat.answers import end_tokens, greedy_answers
-from lib.chat.templates import fix_date
+from lib.chat.answers import greedy_answers
 from lib.core.errors import UserError
-from lib.core.outputs import new_file, read_json, write_json
+from lib.core.outputs import new_file, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.evaluation.answer_quality import answer_items
 from lib.evaluation.cloze import Cloze, cloze_items, cloze_questions
+from lib.evaluation.evaluated_model import load_evaluated
 from lib.evaluation.items import Item, write_items
 from lib.evaluation.multiple_choice import NO_QUESTIONS, Questions, choice_items, read_questions
 from lib.evaluation.named_texts import named_texts
@@ -37,14 +34,12 @@ from lib.evaluation.scorer import HeldOutExample, Scorer, read_examples
 from lib.evaluation.scoring import Score, total
 from lib.models.compute import pick_device, pick_precision
 from lib.models.document_tokens import recorded_document_tokens
-from lib.models.loading import check_sizes, load_model, load_tokenizer, quiet_libraries
+from lib.models.loading import quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.corpus import ReadingSettings
 from lib.settings.evaluation import ScoringSettings
-from lib.settings.sft import InstructionSettings
 from lib.text.sample import Piece, sample_pieces
 from lib.text.scripts import ANY_SCRIPT
-from lib.training.adapters import trained_model
 
 
 def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any] | None:
@@ -123,26 +118,6 @@ def _bits(measured: str, part: str, document: str, score: Score) -> Item:
     return Item(f"{measured}_bits_per_character", part, document, score.nats / math.log(2), score.characters)
 
 
-def load(
-    directory: Path, adapter: Path | None, chat: PreTrainedTokenizerFast, date: datetime.date
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model with its tokenizer; an adapter directory is merged into it.
-
-    `chat` is the tokenizer of the instruction data or, in a run without any, the run's. Its template is what a model
-    with an adapter was trained with, and what is used where the base model brought none; a template of its own writes
-    `date` for today's.
-    """
-    model = trained_model(directory, adapter) if adapter else load_model(directory)
-    tokenizer = load_tokenizer(directory)
-    check_sizes(model, tokenizer)
-    if adapter or not tokenizer.chat_template:
-        tokenizer.chat_template = chat.chat_template
-        model.generation_config.eos_token_id = end_tokens(model, chat)
-    else:
-        fix_date(tokenizer, date)
-    return model, tokenizer
-
-
 def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True, help="settings of the evaluation stage, as JSON")
@@ -186,10 +161,7 @@ def main() -> None:
 
     device = pick_device(args.gpu)
     say(f"evaluation: {args.name}: loading the model")
-    chat = load_tokenizer(instructions / "tokenizer" if instructions else args.tokenizer.parent)
-    chat_settings = read_json(args.sft_data)["settings"] if instructions else InstructionSettings().model_dump()
-    date = datetime.date.fromisoformat(str(chat_settings["date"]))
-    model, tokenizer = load(args.model.parent, args.adapter.parent if args.adapter else None, chat, date)
+    model, tokenizer, chat = load_evaluated(args.model, args.adapter, args.sft_data, args.tokenizer)
     precision = pick_precision(settings.precision, device)
     before = recorded_document_tokens(args.base_model, tokenizer.backend_tokenizer).before
     scorer = Scorer(args.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)

@@ -11,6 +11,8 @@ Usage:
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lib.core.outputs import new_file, read_json
 from lib.core.program import program_parser, run, say
 from lib.evaluation.figures import difference_table, figure_table
@@ -49,7 +51,7 @@ def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("--results", type=Path, nargs="+", required=True, help="what `evaluate` wrote for each model")
     parser.add_argument(
-        "--measurements", type=Path, nargs="+", required=True, help="its table of items, for each model"
+        "--measurements", type=Path, nargs="+", required=True, help="tables of items, called like their models"
     )
     parser.add_argument("--table", type=Path, required=True, help="table to write: a row per model")
     parser.add_argument(
@@ -62,8 +64,11 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, required=True, help="Markdown file to write")
     args = parser.parse_args()
     results = in_order([read_json(path) for path in args.results])
-    items = {path.stem: read_items(path) for path in args.measurements}
-    measured = {result["model"]: items[result["model"]] for result in results}
+    items = [(path.stem, read_items(path)) for path in args.measurements]
+    measured = {
+        result["model"]: pd.concat([some for model, some in items if model == result["model"]], ignore_index=True)
+        for result in results
+    }
     figures = figure_table(measured)
     table = score_table(results, figures)
     differences = difference_table(measured)

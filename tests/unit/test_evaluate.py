@@ -16,6 +16,7 @@ from peft import LoraConfig, get_peft_model
 
 from lib.chat.spans import trained_spans, well_rendered
 from lib.core.errors import UserError
+from lib.evaluation.evaluated_model import load
 from lib.models.loading import load_model, load_tokenizer
 from tiny_model import TEXT, make_tiny_model
 
@@ -124,7 +125,7 @@ def test_a_base_model_that_writes_todays_date(results: Path) -> None:
     path = results / "model" / "chat_template.jinja"
     path.write_text("{{ strftime_now('%d %b %Y') }}" + path.read_text(encoding="utf-8"), encoding="utf-8")
     chat = load_tokenizer(results / "sft_data" / "tokenizer")
-    _, tokenizer = evaluate.load(results / "model", None, chat, datetime.date(2024, 7, 26))
+    _, tokenizer = load(results / "model", None, chat, datetime.date(2024, 7, 26))
     rendered = tokenizer.apply_chat_template([{"role": "user", "content": "q"}], tokenize=False)
     assert rendered.startswith("26 Jul 2024<|im_start|>")
 

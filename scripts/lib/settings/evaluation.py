@@ -114,6 +114,13 @@ class Bound(StageSettings):
 class EvaluationSettings(ScoringSettings):
     control: str | None = None
     """Address of a file with text in the base model's own language, scored to show what was forgotten."""
+    lm_eval: list[str] = Field(default_factory=list)
+    """Tasks or groups of tasks of lm-eval that every model but the untrained one is measured on, such as `ceval-valid`
+    and `cmmlu`. lm-eval has to be installed: `pip install --no-deps -r envs/requirements-lm-eval.txt`."""
+    lm_eval_tasks: str | None = None
+    """Folder with lm-eval tasks of your own, as YAML files."""
+    lm_eval_limit: int | None = Field(default=None, ge=1)
+    """Maximum number of questions of each of these tasks; all when not given."""
     require: dict[str, Bound] = Field(default_factory=dict)
     """Bounds that end the run with an error, after everything is written, when a figure of the finished model misses
     them: `{text_bits_per_character: {maximum: 8}, control_bits_per_character: {maximum_change: 5}}`. Before a figure

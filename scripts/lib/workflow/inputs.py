@@ -73,6 +73,7 @@ def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
     texts = {
         "corpus.benchmarks": settings.corpus.benchmarks,
         "evaluation.control": _one(settings.evaluation.control),
+        "evaluation.lm_eval_tasks": _one(settings.evaluation.lm_eval_tasks),
         "evaluation.multiple_choice": _one(settings.evaluation.multiple_choice),
         "evaluation.prompts": [prompts] if isinstance(prompts, str) else [],
     }

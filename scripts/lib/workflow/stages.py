@@ -69,3 +69,8 @@ def finished(settings: PipelineSettings) -> list[str]:
 def required(settings: PipelineSettings) -> list[str]:
     """What is there only when all figures keep to their bounds."""
     return ["results/evaluation/require.tsv"] if settings.evaluation.require else []
+
+
+def measured_by_lm_eval(settings: PipelineSettings) -> list[str]:
+    """The models that tasks of lm-eval measure, by name: all whose rows are trained."""
+    return [name for name in evaluated(settings) if name != "extended"] if settings.evaluation.lm_eval else []
