@@ -1,5 +1,5 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, report, chat, export, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, report, chat, export, push, crate, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
@@ -17,7 +17,7 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat export compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run report chat export push crate compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -29,6 +29,8 @@ help:
 	@echo "make dry-run  show what would run"
 	@echo "make report   build results/report.html"
 	@echo "make chat     talk to the finished model"
+	@echo "make push REPO=me/my-model  upload the finished model to a hub, with HF_TOKEN set; DRY_RUN=1 only says what, PUBLIC=1"
+	@echo "make crate    describe the results as an RO-Crate in results/ro-crate-metadata.json"
 	@echo "make test     set up, then check the code, run unit tests and one run from end to end"
 	@echo "make test-all everything, as continuous integration does; check: without tests"
 	@echo "make docs     write the settings table and schema from the code"
@@ -50,6 +52,13 @@ dry-run: $(VENV)/.installed
 
 report: $(VENV)/.installed
 	@$(FOLDER) && $(SNAKEMAKE) -- results/report.html
+
+push: $(VENV)/.installed
+	@$(FOLDER) && $(BIN)/python scripts/push.py --model "$$folder/results/sft_model" --repo "$(REPO)" \
+		$(if $(PUBLIC),--public) $(if $(DRY_RUN),--dry-run)
+
+crate: $(VENV)/.installed
+	@$(FOLDER) && $(BIN)/python scripts/crate.py --results "$$folder/results"
 
 chat: $(VENV)/.installed
 	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results"

@@ -9,6 +9,7 @@ Usage:
 metric of which more is better.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="table of items to write")
     args = parser.parse_args()
     quiet_libraries()
+    os.environ.setdefault("TQDM_DISABLE", "1")  # a line for every few questions, in a log
     # lm-eval imports a package called evaluate, as a program here is called, too.
     sys.path.append(sys.path.pop(0))
     try:

@@ -40,7 +40,9 @@ def test_an_environment_has_the_tested_versions(environment: Path) -> None:
     assert pins_of(environment).items() <= tested.items()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "requirements-export.txt", "requirements-lm-eval.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-test.txt", "requirements-export.txt", "requirements-lm-eval.txt"]
+)
 def test_the_constraints_contradict_no_requirement(name: str) -> None:
     constraints = pins_in("constraints.txt")
     assert {package: constraints.get(package, version) for package, version in pins_in(name).items()} == pins_in(name)
