@@ -26,11 +26,10 @@ from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.evaluation.answer_quality import answer_items
 from lib.evaluation.cloze import Cloze, cloze_items, cloze_questions
-from lib.evaluation.evaluated_model import load_evaluated
 from lib.evaluation.items import Item, write_items
 from lib.evaluation.multiple_choice import NO_QUESTIONS, Questions, choice_items, read_questions
 from lib.evaluation.named_texts import named_texts
-from lib.evaluation.scorer import HeldOutExample, Scorer, read_examples
+from lib.evaluation.scorer import HeldOutExample, Scorer, load_evaluated, read_examples
 from lib.evaluation.scoring import Score, total
 from lib.models.compute import pick_device, pick_precision
 from lib.models.document_tokens import recorded_document_tokens

@@ -19,8 +19,8 @@ from typing import Any
 from lib.core.errors import UserError
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
-from lib.evaluation.evaluated_model import load_evaluated
 from lib.evaluation.items import Item, write_items
+from lib.evaluation.scorer import load_evaluated
 from lib.models.compute import arithmetic, pick_device, pick_precision
 from lib.models.loading import quiet_libraries
 from lib.settings.evaluation import HARNESS

@@ -16,7 +16,7 @@ from peft import LoraConfig, get_peft_model
 
 from lib.chat.spans import trained_spans, well_rendered
 from lib.core.errors import UserError
-from lib.evaluation.evaluated_model import load
+from lib.evaluation.scorer import load
 from lib.models.loading import load_model, load_tokenizer
 from tiny_model import TEXT, make_tiny_model
 

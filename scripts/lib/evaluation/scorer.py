@@ -1,5 +1,6 @@
-"""One model as it is measured: held-out text, held-out responses, and any continuation of a prompt."""
+"""One model as it is measured: how it is loaded; held-out text, held-out responses, any continuation of a prompt."""
 
+import datetime
 import heapq
 import json
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,18 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lib.chat.answers import Continuation, greedy_continuations
+from lib.chat.answers import Continuation, end_tokens, greedy_continuations
 from lib.chat.spans import encode_spans
+from lib.chat.templates import fix_date
+from lib.core.outputs import read_json
 from lib.core.program import say
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods
 from lib.models.compute import Precision
+from lib.models.loading import check_sizes, load_model, load_tokenizer
+from lib.settings.sft import InstructionSettings
 from lib.text.hashes import checksum
 from lib.text.sample import Piece
+from lib.training.adapters import trained_model
 
 REPORT_EVERY = 20  # sequences between two lines of progress
 
@@ -117,3 +123,38 @@ def _example(record: Mapping[str, Any]) -> HeldOutExample:
     return HeldOutExample(
         record["id"], tuple(before), response, record["category"], bool(record.get("short_answer", False))
     )
+
+
+def load_evaluated(
+    model: Path, adapter: Path | None, sft_data: Path | None, tokenizer: Path | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, PreTrainedTokenizerFast]:
+    """The model with its tokenizer, and the tokenizer that has the chat template.
+
+    All arguments are manifests: of the model, of an adapter to merge into it, of the instruction data and, in a run
+    without any, of the run's tokenizer.
+    """
+    assert sft_data or tokenizer
+    chat = load_tokenizer(sft_data.parent / "tokenizer" if sft_data else tokenizer.parent)  # type: ignore[union-attr]
+    settings = read_json(sft_data)["settings"] if sft_data else InstructionSettings().model_dump()
+    date = datetime.date.fromisoformat(str(settings["date"]))
+    return *load(model.parent, adapter.parent if adapter else None, chat, date), chat
+
+
+def load(
+    directory: Path, adapter: Path | None, chat: PreTrainedTokenizerFast, date: datetime.date
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The model with its tokenizer; an adapter directory is merged into it.
+
+    `chat` is the tokenizer of the instruction data or, in a run without any, the run's. Its template is what a model
+    with an adapter was trained with, and what is used where the base model brought none; a template of its own writes
+    `date` for today's.
+    """
+    model = trained_model(directory, adapter) if adapter else load_model(directory)
+    tokenizer = load_tokenizer(directory)
+    check_sizes(model, tokenizer)
+    if adapter or not tokenizer.chat_template:
+        tokenizer.chat_template = chat.chat_template
+        model.generation_config.eos_token_id = end_tokens(model, chat)
+    else:
+        fix_date(tokenizer, date)
+    return model, tokenizer
