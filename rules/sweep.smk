@@ -77,6 +77,7 @@ if SETTINGS.trains_stage_1:
             output="results/sweep/pretrain_lora/{key}/manifest.json",
         params:
             settings=lambda wildcards, input: SWEEP.training("pretrain_lora", wildcards.key),
+            seed=lambda wildcards, input: SWEEP.of("pretrain_lora", wildcards.key).settings.seed,
             watched=None,
             work="work/sweep",
             model=lambda wildcards, input: SWEEP.path("pretrain_lora", wildcards.key, "extended_model"),
@@ -113,6 +114,7 @@ if SETTINGS.sft.enabled:
             output="results/sweep/sft_lora/{key}/manifest.json",
         params:
             settings=lambda wildcards, input: SWEEP.training("sft_lora", wildcards.key),
+            seed=lambda wildcards, input: SWEEP.of("sft_lora", wildcards.key).settings.seed,
             watched=None,
             work="work/sweep",
             model=lambda wildcards, input: SWEEP.path("sft_lora", wildcards.key, SWEEP.start_of_stage_2[0]),

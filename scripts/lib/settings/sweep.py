@@ -31,7 +31,8 @@ class Range(StageSettings):
 class SweepSettings(StageSettings):
     settings: dict[str, list[Value] | Range] = Field(default_factory=dict)
     """What varies: dotted keys of `tokenizer`, `pretrain` and `sft`, each with a list of values; with `method: random`
-    also `{lowest: 1.0e-4, highest: 1.0e-2, scale: log}`."""
+    also `{lowest: 1.0e-4, highest: 1.0e-2, scale: log}`. `seed` can vary, too: how far points with other seeds of
+    training lie apart is chance."""
     points: list[dict[str, Value]] = Field(default_factory=list)
     """The points themselves, in place of `settings`: a list of mappings of dotted keys to values."""
     method: Literal["grid", "random"] = "grid"

@@ -24,7 +24,7 @@ from lib.settings.pretrain import PackingSettings
 from lib.settings.sft import InstructionSettings
 from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 from lib.settings.training import WITHOUT_EFFECT, TrainingSettings
-from lib.sweep.points import DEFAULT, Point, read_points
+from lib.sweep.points import DEFAULT, SEED, Point, read_points
 
 FOLDER = "results/sweep"
 KEY = r"[0-9a-f]{12}|rung\d+_\d+"
@@ -312,14 +312,14 @@ def _reaching(settings: PipelineSettings) -> dict[str, tuple[str, list[str]]]:
         "extended_model": (to_json(settings.tokenizer, InitializationSettings), ["tokenizer", *sft_data]),
         "pretrain_tokens": ("", ["tokenizer"]),
         "pretrain_data": (to_json(settings.pretrain, PackingSettings), ["pretrain_tokens", *sft_data]),
-        "pretrain_lora": (_shaping(settings.pretrain), ["extended_model", "pretrain_data"]),
+        "pretrain_lora": (_shaping(settings.pretrain, settings.seed), ["extended_model", "pretrain_data"]),
         "pretrain_model": ("", ["extended_model", "pretrain_lora"]),
-        "sft_lora": (_shaping(settings.sft), ["pretrain_model", "sft_data"]),
+        "sft_lora": (_shaping(settings.sft, settings.seed), ["pretrain_model", "sft_data"]),
     }
 
 
-def _shaping(settings: TrainingSettings) -> str:
-    values = settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT))
+def _shaping(settings: TrainingSettings, seed: int) -> str:
+    values = settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT)) | {SEED: seed}
     return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 

@@ -28,6 +28,8 @@ FIXED = {
     *LoopSettings.model_fields,
 }
 """Keys that cannot vary all the same: addresses, which stages there are, and when to log, measure, save and stop."""
+SEED = "seed"
+"""A key that can vary, too, to show how much is chance. It then reaches training alone."""
 DEFAULT = "0"
 """Name of the point with the run's own settings."""
 
@@ -94,12 +96,14 @@ def value_of(settings: PipelineSettings, key: str) -> Any:
 
 
 def as_settings(changes: Changes) -> dict[str, Any]:
-    """Changes as a settings file has them."""
-    return _nested(changes)
+    """Changes as a settings file has them, without the seed, which would hold out other texts there."""
+    return _nested({key: value for key, value in changes.items() if key != SEED})
 
 
 def _check_key(key: str, settings: PipelineSettings) -> None:
     where = "settings: sweep"
+    if key == SEED:
+        return
     variable = [
         f"{section}.{name}" for section, model in SECTIONS.items() for name in model.model_fields if name not in FIXED
     ]
@@ -136,8 +140,8 @@ def _one_of(values: list[Any] | Range, chance: random.Random) -> Any:
 def _nested(changes: Changes) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in changes.items():
-        section, name = key.split(".")
-        nested.setdefault(section, {})[name] = value
+        section, _, name = key.rpartition(".")
+        (nested.setdefault(section, {}) if section else nested)[name] = value
     return nested
 
 

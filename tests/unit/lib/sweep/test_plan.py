@@ -52,6 +52,12 @@ def test_points_share_what_does_not_differ_between_them() -> None:
     assert "results/tokenizer/manifest.json" in folders["tokenizer"]
 
 
+def test_a_seed_reaches_training_alone() -> None:
+    found = sweep({"seed": [1, 2]})
+    assert found.varied == {"pretrain_lora", "pretrain_model", "sft_lora", "evaluation"}
+    assert found.of("pretrain_lora", found.variant("1", 1).keys["pretrain_lora"]).settings.seed == 2
+
+
 def test_a_shortened_stage_is_measured_often_enough() -> None:
     found = sweep(RATES, max_steps=30)
     trained = found.variant("0", 1).keys["pretrain_lora"]

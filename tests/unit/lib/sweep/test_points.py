@@ -7,7 +7,7 @@ import pytest
 from lib.core.errors import UserError
 from lib.settings.base import merged, validate
 from lib.settings.pipeline import PipelineSettings
-from lib.sweep.points import DEFAULT, Point, read_points
+from lib.sweep.points import DEFAULT, Point, as_settings, read_points
 
 GIVEN: dict[str, Any] = {"base_model": {"uri": "data/model"}, "pretrain": {"rank": 16, "learning_rate": 2e-4}}
 
@@ -60,6 +60,12 @@ def test_points_may_be_listed_and_change_different_keys() -> None:
     ]
 
 
+def test_the_seed_may_vary_and_is_no_setting_to_be_taken_over() -> None:
+    found = points({"points": [{"seed": 2, "pretrain.rank": 8}]})
+    assert (found[1].settings.seed, found[1].settings.pretrain.rank) == (2, 8)
+    assert as_settings(found[1].changes) == {"pretrain": {"rank": 8}}
+
+
 def test_a_run_without_a_sweep_has_no_points() -> None:
     assert points({}) == []
 
@@ -75,7 +81,7 @@ def test_a_run_without_a_sweep_has_no_points() -> None:
         ),
         ({"settings": {"sft.template": ["chatml"]}}, "sft.template cannot vary"),
         ({"settings": {"corpus.minimum_length": [5]}}, "corpus.minimum_length cannot vary, since all points share the"),
-        ({"settings": {"seed": [1, 2]}}, "seed cannot vary"),
+        ({"settings": {"gpu": [0, 1]}}, "gpu cannot vary"),
         ({"settings": {"pretrain.eval_steps": [1, 2]}}, "pretrain.eval_steps cannot vary"),
         ({"settings": {"pretrain.rank": [16]}}, "every point has the values that the run has anyway"),
     ],
