@@ -17,9 +17,9 @@ Point = tuple[int, float]
 TOLERANCE = 0.01
 """Relative change of a loss from which on it counts. A validation loss is measured on the same rows every time, so what
 is left of chance is in the order of training; and 1 % of a loss is hardly worth another run."""
-END = 0.2
-"""Share of the steps, at the end, over which a run must still have improved to be called so. In the last fifth, a
-learning rate that decays is still high enough for the fall to show."""
+END = 0.5
+"""Share of the steps, at the end, over which a run must still have improved to be called so. A learning rate that decays
+to zero leaves the last few steps flat in any run, so it takes the second half."""
 TAIL = 0.25
 """Share of the logged training losses, at the end, whose median is the final training loss; at least two of them."""
 
@@ -51,7 +51,7 @@ def judge(training: Sequence[Point], validation: Sequence[Point]) -> Verdict:
     - overfits: the validation loss turned and rose while the training loss went on falling.
     - unstable: the validation loss turned and rose, and the training loss did not fall either.
     - never improved: no validation loss is below the one at the start.
-    - still improving: the validation loss fell over the last fifth of the steps.
+    - still improving: the validation loss fell over the second half of the steps.
     - levelled off: none of these.
 
     Rising, falling, above and below mean by more than TOLERANCE.

@@ -38,9 +38,9 @@ def logged(*losses: float) -> list[tuple[int, float]]:
         ("never improved", 0, logged(4.0, 4.0), curve(4.0, 4.02, 4.01)),
         ("still improving", 40, logged(3.5, 3.2, 3.0, 2.8), curve(4.0, 3.6, 3.4, 3.2, 3.1)),
         ("still improving", 10, logged(3.5), curve(4.0, 3.6)),
-        ("levelled off", 40, logged(3.5, 3.2, 3.1, 3.1), curve(4.0, 3.6, 3.4, 3.31, 3.3)),
+        ("levelled off", 40, logged(3.5, 3.2, 3.1, 3.1), curve(4.0, 3.4, 3.32, 3.31, 3.3)),
         # A rise of less than 1 % is no turn.
-        ("levelled off", 30, logged(3.5, 3.2, 3.1, 2.9), curve(4.0, 3.6, 3.4, 3.30, 3.32)),
+        ("levelled off", 30, logged(3.5, 3.2, 3.1, 2.9), curve(4.0, 3.4, 3.31, 3.30, 3.32)),
     ],
 )
 def test_curves_are_called_by_name(
