@@ -18,8 +18,8 @@ TOLERANCE = 0.01
 """Relative change of a loss from which on it counts. A validation loss is measured on the same rows every time, so what
 is left of chance is in the order of training; and 1 % of a loss is hardly worth another run."""
 END = 0.5
-"""Share of the steps, at the end, over which a run must still have improved to be called so. A learning rate that decays
-to zero leaves the last few steps flat in any run, so it takes the second half."""
+"""Share of the steps, at the end, over which a run must still have improved to be called so. A learning rate that
+decays to zero leaves the last few steps flat in any run, so it takes the second half."""
 TAIL = 0.25
 """Share of the logged training losses, at the end, whose median is the final training loss; at least two of them."""
 
