@@ -30,8 +30,15 @@ def _drop_named_navigation(elements: list[Element]) -> None:
     for at, element in enumerate(elements):
         if element.suspect and not element.drop:
             is_wrapper = element.tags & {"h1", "main", "article"} or element.characters > total / 3
-            if not is_wrapper:
+            # DocBook calls a box with a title, within the text, a sidebar.
+            is_box = element.names == "sidebar" and _first_inside(elements, at).names == "titlepage"
+            if not (is_wrapper or is_box):
                 _drop(elements, at)
+
+
+def _first_inside(elements: list[Element], at: int) -> Element:
+    """The first element in the one at a position, itself when there is none; text is none."""
+    return next((one for one in elements[at + 1 : elements[at].end] if one.text is None), elements[at])
 
 
 def _drop(elements: list[Element], at: int) -> None:

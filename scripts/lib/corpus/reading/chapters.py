@@ -15,11 +15,13 @@ _NUMBER = "[0-9０-９〇零一二三四五六七八九十百千两]"
 _WORDS = "(?i:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _HEADING = re.compile(
     rf"""
-    ^[^\S\n]*(?:
+    ^(?:
+      (?<!\S\n)\#{{1,3}}[^\S\n]+[^\n]{{1,80}}  # behind an empty line: elsewhere, a command or a comment
+    | [^\S\n]*(?:
         (?:正文[^\S\n]*)?第[^\S\n]*{_NUMBER}{{1,9}}[^\S\n]*[回章卷节節部篇集幕折话話][^。！？；\n]{{0,40}}
       | (?:序章|楔子|引子|尾声|尾聲|番外|后记|後記)[^。！？；，\n]{{0,20}}
       | (?i:chapter|book|part|volume|act)[^\S\n]+(?:[0-9]+|[IVXLCDM]+|{_WORDS})\b[^\n]{{0,60}}
-      | \#{{1,3}}[^\S\n]+[^\n]{{1,80}}
+      )
     )$
     """,
     re.VERBOSE | re.MULTILINE,

@@ -244,3 +244,10 @@ def test_a_word_of_a_menu_is_no_line_of_the_text_because_it_stands_in_one() -> N
     menu = "<div><div>视频</div><div>更多</div></div>"
     page = f"<!doctype html><body>{menu}<div id=content>{paragraphs}</div><div><span>3</span></div>"
     assert lines(page) == list(BRIDGE)
+
+
+def test_a_box_of_docbook_is_text_and_a_column_beside_the_text_is_not() -> None:
+    title = "<div class=titlepage><p class=title>基础知识：压缩</p></div>"
+    box = f"<div class='sidebar'>{title}<div class=para>{TEXT}</div></div>"
+    page = f"<html><body><div class=section><p>{TEXT * 3}</p>{box}</div><div class=sidebar><p>{TEXT}</p></div>"
+    assert lines(page, "documentation") == [TEXT * 3, "基础知识：压缩", TEXT]

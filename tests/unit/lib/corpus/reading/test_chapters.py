@@ -21,12 +21,18 @@ def novel(*headings: str) -> str:
         ("　　第1章　槐花", "第２章", "第 10 章 结局（上）"),
         ("正文 第三卷 风雨", "楔子", "番外一"),
         ("Chapter 1", "CHAPTER II. In Which Much Rain Falls", "Part Three"),
-        ("# 安装", "## 配置 `a`", "### 常见问题"),
     ],
 )
 def test_parts_begin_at_headings(headings: tuple[str, ...]) -> None:
     parts = list(divided(novel(*headings), 2_000))
     assert parts == [f"{heading}\n{CHAPTER}" for heading in headings]
+
+
+def test_headings_of_markdown_stand_behind_an_empty_line() -> None:
+    sections = [f"{heading}\n\n{CHAPTER}\n" for heading in ("# 安装", "## 配置 `a`", "### 常见问题")]
+    assert list(divided("".join(sections), 2_000)) == sections
+    commands = f"{CHAPTER}# apt update\n" * 3
+    assert not any(part.startswith("#") for part in divided(commands, 2_000))
 
 
 def test_what_stands_before_the_first_heading_and_short_chapters_are_joined() -> None:
