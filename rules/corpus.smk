@@ -3,6 +3,7 @@
 in   the sources of config/corpus.tsv
 out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, lines/, duplicates/, shared_lines/,
      mix/, split/, train/, validation/, emptied/, summary.tsv, README.md, manifest.json
+     with corpus.good_examples also quality/
      with corpus.decontaminate also held_out/, decontaminated/, contaminated/
 
 Documents are dealt into a fixed number of shards per source, so that all jobs are known before anything runs.
@@ -68,13 +69,13 @@ if PARTS:
             PROGRAM
 
     rule gather:
+        """Count what the parts of a source hold together. Its documents stay where they are."""
         input:
             lambda wildcards: expand(rules.fetch_part.output, part=PARTS[wildcards.source], allow_missing=True),
         output:
             "results/corpus/files/{source}.parquet",
             "results/corpus/quarantine/{source}.parquet",
             output="results/corpus/raw/{source}.json",
-        """Count what the parts of a source hold together. Its documents stay where they are."""
         wildcard_constraints:
             source="|".join(PARTS),
         conda:
@@ -89,6 +90,28 @@ if PARTS:
     ruleorder: gather > fetch
 
 
+if SETTINGS.corpus.good_examples:
+
+    rule quality:
+        """Learn from good and bad examples what a document is worth."""
+        input:
+            INPUTS.files["corpus.good_examples"],
+            INPUTS.files["corpus.bad_examples"],
+        output:
+            "results/corpus/quality/classifier.npy",
+            "results/corpus/quality/examples.parquet",
+            output="results/corpus/quality/manifest.json",
+        conda:
+            "../envs/text.yaml"
+        params:
+            **program("quality"),
+            settings=to_json(SETTINGS.corpus, corpus.QualitySettings),
+            cleaning=to_json(SETTINGS.corpus, corpus.CleaningSettings),
+            reading=to_json(SETTINGS.corpus, corpus.FetchSettings),
+        shell:
+            PROGRAM
+
+
 rule clean:
     """Clean one shard: normalize characters, remove markup and boilerplate, drop poor documents."""
     input:
@@ -98,6 +121,7 @@ rule clean:
             else f"results/corpus/raw/{wildcards.source}/{wildcards.shard}.parquet"
         ),
         lambda wildcards: SOURCE_SETTINGS[wildcards.source].named_files(),
+        quality="results/corpus/quality/manifest.json" if SETTINGS.corpus.good_examples else [],
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
         "results/corpus/dropped/{source}/{shard}.parquet",
@@ -254,6 +278,7 @@ rule corpus:
         of_all("results/corpus/decontaminated/{source}/{shard}.json") if SETTINGS.corpus.decontaminate else [],
         of_all("results/corpus/shared_lines/{source}.parquet"),
         of_all("results/corpus/mix/{source}.json"),
+        "results/corpus/quality/manifest.json" if SETTINGS.corpus.good_examples else [],
         # Not read, but part of what the manifest vouches for: a shard that was deleted is rebuilt.
         of_all(f"results/corpus/{SETTINGS.corpus.training_folder}/{{source}}/{{shard}}.parquet"),
         of_all("results/corpus/validation/{source}/{shard}.parquet"),

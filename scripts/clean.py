@@ -6,7 +6,7 @@ r"""Clean the documents of one shard, and make the signatures by which they are 
 Reads raw/SOURCE/SHARD.parquet below the directory, or what of the shard lies in raw/SOURCE/PART/ when --parts names the
 parts that the source was read in, some megabytes at a time. Writes, each as SOURCE/SHARD.parquet:
 
-    clean/       id, text, hash
+    clean/       id, text, hash; with --quality also quality, the score by which minimum_quality judges
     dropped/     id, rule that dropped the document, value that it measured, text
     signatures/  number (of the document in its source), characters, text_hash, hash (64 bits of it), signature, and a
                  column for each band
@@ -25,6 +25,7 @@ from lib.corpus.cleaning.clean import clean
 from lib.corpus.cleaning.rewrite import StepCounts
 from lib.corpus.duplicates.minhash import describe
 from lib.corpus.duplicates.shared_lines import border_lines
+from lib.corpus.quality.classifier import Classifier
 from lib.corpus.storage.batches import ShardWriter
 from lib.corpus.storage.raw import raw_batches
 from lib.corpus.storage.shards import shard_name
@@ -36,6 +37,7 @@ def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--signatures", required=True, help="settings of the signatures")
+    parser.add_argument("--quality", type=Path, help="manifest beside the classifier of documents, if there is one")
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--shards", type=int, default=1, help="number of shards that parts were dealt into")
@@ -45,6 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     settings = from_json(CleaningSettings, args.settings)
     signature_settings = from_json(SignatureSettings, args.signatures)
+    classifier = Classifier.load(args.quality.with_name("classifier.npy")) if args.quality else None
 
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
     counts: dict[str, StepCounts] = {}
@@ -56,7 +59,7 @@ def main() -> None:
         )
         for documents in raw_batches(args.directory / "raw", args.source, args.shard, args.shards, args.parts):
             documents_read += len(documents)
-            cleaned = clean(documents, settings)
+            cleaned = clean(documents, settings, classifier)
             del documents  # one of 50 MB is held several times over as it is
             kept.write(cleaned.kept)
             dropped.write(cleaned.dropped)

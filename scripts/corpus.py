@@ -5,8 +5,8 @@ r"""Bring the finished corpus together: counts, a data card and the manifest tha
         --output results/corpus/manifest.json
 
 Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, mix/SOURCE.json,
-clean/SOURCE/SHARD.json, shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json and, with corpus.decontaminate,
-decontaminated/SOURCE/SHARD.json.
+clean/SOURCE/SHARD.json, shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json, with corpus.good_examples
+quality/manifest.json and with corpus.decontaminate decontaminated/SOURCE/SHARD.json.
 Writes summary.tsv (a row per source and rule), README.md and, last, the manifest. Fails when nothing is left to train
 on or to hold out.
 """
@@ -24,6 +24,7 @@ from lib.core.outputs import new_file, read_json, sha256_file, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.data_card import data_card
 from lib.corpus.duplicates.shared_lines import first_shared_lines
+from lib.corpus.quality.judgement import Judgement
 from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import CorpusSettings
@@ -83,6 +84,7 @@ def main() -> None:
                 table,
                 settings,
                 args.seed,
+                judgement(directory) if settings.good_examples else "",
             ),
             encoding="utf-8",
         )
@@ -104,6 +106,13 @@ def read_counts(directory: Path, source: Source, settings: CorpusSettings) -> So
         [read_json(directory / "split" / name) for name in names],
         [read_json(directory / "decontaminated" / name) for name in names] if settings.decontaminate else [],
     )
+
+
+def judgement(directory: Path) -> str:
+    """How well the classifier of quality tells examples apart."""
+    counts, facts = (read_json(directory / "quality" / "manifest.json")[key] for key in ("counts", "facts"))
+    at_limit = Judgement(*(facts["held_out"][name] for name in ("limit", "recall", "specificity")))
+    return f"of {counts['good']:,} good and {counts['bad']:,} bad ones, {at_limit.sentence()}"
 
 
 def summarise(sources: list[SourceCounts]) -> pd.DataFrame:

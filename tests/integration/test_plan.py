@@ -45,14 +45,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.mark.parametrize("profile", [(), ("--workflow-profile", "profiles/slurm")], ids=["default", "slurm"])
 def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: tuple[str, ...]) -> None:
-    everything = (
-        "--config",
-        'corpus={"decontaminate": true}',
-        SWEEP,
-        "--",
-        "all",
-        "results/sweep/best.yaml",
-    )
+    examples = '"good_examples": ["README.md"], "bad_examples": ["CHANGELOG.md"]'
+    settings = f'corpus={{"decontaminate": true, {examples}}}'
+    everything = ("--config", settings, SWEEP, "--", "all", "results/sweep/best.yaml")
     plan = clone.make("-n", "-p", *profile, *everything)
     names = set()
     for block in re.split(r"\n(?=\[\w{3} \w{3} )", plan):

@@ -6,11 +6,18 @@ import clean
 import polars as pl
 import pytest
 
+from lib.corpus.quality.classifier import learn
+
 FOLDERS = ("clean", "dropped", "signatures", "lines")
 
 
 def cleaned(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, documents: pl.DataFrame, minimum_length: int, **rows: int
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    documents: pl.DataFrame,
+    minimum_length: int,
+    quality: Path | None = None,
+    **rows: int,
 ) -> tuple[dict[str, pl.DataFrame], dict[str, dict[str, int]]]:
     """What the program makes of a shard, by folder, and its counts."""
     raw = directory / "raw" / "news" / "0003.parquet"
@@ -19,6 +26,7 @@ def cleaned(
     output = directory / "clean" / "news" / "0003.json"
     arguments = ["--settings", json.dumps({"minimum_length": minimum_length}), "--source", "news", "--shard", "3"]
     arguments += ["--signatures", '{"near_duplicate_bands": 3, "near_duplicate_rows": 2}']
+    arguments += ["--quality", str(quality)] if quality else []
     monkeypatch.setattr(sys, "argv", ["clean.py", *arguments, "--directory", str(directory), "--output", str(output)])
     clean.main()
     frames = {folder: pl.read_parquet(directory / folder / "news" / "0003.parquet") for folder in FOLDERS}
@@ -35,6 +43,20 @@ def test_keeps_drops_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
     assert counts["strip_html"]["documents_changed"] == 2
     assert counts["minimum_length"]["documents_dropped"] == 1
+
+
+def test_a_classifier_scores_what_the_rules_have_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = ([f"{word}{number}" for number in range(20)] for word in ("树下听祖母讲故事", "厂家批发价格优惠"))
+    classifier, *_ = learn(good, bad)
+    classifier.save(tmp_path / "classifier.npy")
+    documents = pl.DataFrame({"id": ["n:0", "n:1", "n:2"], "text": ["祖母在树下讲故事", "批发价格优惠的厂家", "短"]})
+    frames, counts = cleaned(tmp_path, monkeypatch, documents, 5, quality=tmp_path / "manifest.json")
+    assert frames["clean"].columns == ["id", "text", "hash", "quality"]
+    assert frames["clean"]["id"].to_list() == ["n:0"]
+    assert frames["clean"]["quality"][0] > 0.5
+    assert frames["dropped"].select("id", "rule").rows() == [("n:2", "minimum_length"), ("n:1", "minimum_quality")]
+    assert frames["dropped"]["value"][1] == pytest.approx(classifier.scores(documents["text"])[1])
+    assert counts["minimum_quality"]["documents_dropped"] == 1
 
 
 def test_what_is_kept_has_a_signature_and_the_lines_that_others_may_have(

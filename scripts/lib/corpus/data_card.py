@@ -17,12 +17,13 @@ def data_card(
     table: pd.DataFrame,
     settings: CorpusSettings,
     seed: int,
+    judgement: str = "",
 ) -> str:
     """The card's Markdown.
 
     `sources` come with what fetching found out about them, and some of their shared lines. Of those named in
     `nearest_held_out`, chance held no document out. `splits` are documents and characters of the finished ones; `table`
-    is summary.tsv.
+    is summary.tsv. `judgement` says how well good examples were told from bad ones.
     """
     header = [*table.columns[:3], *(column.replace("_", " ") for column in table.columns[3:])]
     rows = [[_number(value) if isinstance(value, int) else value for value in row] for row in table.values.tolist()]
@@ -35,6 +36,7 @@ def data_card(
         rule_table=markdown_table(header, rows),
         settings=settings.model_dump(mode="json"),
         seed=seed,
+        judgement=judgement,
         number=_number,
         reasons=_reasons,
     )

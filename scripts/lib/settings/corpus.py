@@ -173,12 +173,27 @@ class CleaningSettings(StageSettings):
     minimum_language: float = Field(default=0.5, ge=0, le=1)
     """Minimum probability that a document is in one of `languages`."""
 
+    minimum_quality: float = Field(default=0.5, ge=0, le=1)
+    """Minimum score of a document, the probability that it is good if as many were good as bad. Needs `good_examples`
+    and `bad_examples`. `results/corpus/quality/manifest.json` says what each limit does to held-out examples."""
+
     @property
     def expected_languages(self) -> list[str]:
         """Codes of the languages that documents must be in; none when any will do."""
         if self.languages == ["auto"]:
             return list(CHINESE) if self.target_script == "Han" else []
         return self.languages
+
+
+class QualitySettings(StageSettings):
+    """What documents are worth, learned from examples."""
+
+    good_examples: list[str] = Field(default_factory=list)
+    """Addresses of files or folders with documents as you want them, in any format that a source of text can have. With
+    `bad_examples` they switch on `minimum_quality`: each document gets a score by what it has in common with either.
+    Some hundreds of each are enough; give what your sources have, not what is easy to tell apart."""
+    bad_examples: list[str] = Field(default_factory=list)
+    """Addresses of files or folders with documents as you do not want them."""
 
 
 class SharedLineSettings(StageSettings):
@@ -261,12 +276,20 @@ AS_IT_IS: dict[str, Any] = {
     "languages": [],
     "target_script": "any",
     "minimum_length": 1,
+    "minimum_quality": 0.0,
+    "maximum_spam": 100.0,
 }
 """Settings of a source whose text nothing changes."""
 
 
 class CorpusSettings(
-    FetchSettings, SourceSettings, SignatureSettings, DeduplicationSettings, SplitSettings, DecontaminationSettings
+    FetchSettings,
+    SourceSettings,
+    QualitySettings,
+    SignatureSettings,
+    DeduplicationSettings,
+    SplitSettings,
+    DecontaminationSettings,
 ):
     enabled: bool = True
     """Read a corpus; `false` does without one: no tokens are learned, no stage 1 is trained."""

@@ -72,11 +72,19 @@ def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
     single = {"tokenizer.words": settings.tokenizer.words, "sft.template": template if is_file(template) else None}
     texts = {
         "corpus.benchmarks": settings.corpus.benchmarks,
+        "corpus.good_examples": settings.corpus.good_examples,
+        "corpus.bad_examples": settings.corpus.bad_examples,
         "evaluation.control": _one(settings.evaluation.control),
         "evaluation.lm_eval_tasks": _one(settings.evaluation.lm_eval_tasks),
         "evaluation.multiple_choice": _one(settings.evaluation.multiple_choice),
         "evaluation.prompts": [prompts] if isinstance(prompts, str) else [],
     }
+    examples = {kind: bool(texts[f"corpus.{kind}_examples"]) for kind in ("good", "bad")}
+    if examples["good"] != examples["bad"]:
+        given, missing = ("good", "bad") if examples["good"] else ("bad", "good")
+        raise UserError(
+            f"settings: corpus.{missing}_examples: quality is learned from both; {given}_examples are given"
+        )
     files: dict[str, list[str]] = {}
     for key, address in (directories | single).items():
         with about(f"settings: {key}"):

@@ -18,6 +18,7 @@ from lib.corpus.cleaning.filters import LENGTH, RULES, Rule, character_shares
 from lib.corpus.cleaning.rewrite import Step, StepCounts, rewrite
 from lib.corpus.extraction.html_tags import HAS_MARKUP, strip_pages, strip_tags
 from lib.corpus.extraction.page_tree import PAGE
+from lib.corpus.quality.classifier import Classifier
 from lib.settings.corpus import CleaningSettings
 from lib.text.hashes import text_hashes
 from lib.text.series import count_characters
@@ -28,7 +29,7 @@ class Cleaned:
     """Documents of a shard after cleaning."""
 
     kept: pl.DataFrame
-    """Columns id, text, hash (of the text)."""
+    """Columns id, text, hash (of the text), with a classifier also quality (its score)."""
     dropped: pl.DataFrame
     """Columns id, rule, value (what the rule measured), text."""
     counts: dict[str, StepCounts]
@@ -62,8 +63,8 @@ def steps(settings: CleaningSettings) -> list[Step]:
     return [step for step in switched if getattr(settings, step.name) not in (False, "unchanged")]
 
 
-def clean(documents: pl.DataFrame, settings: CleaningSettings) -> Cleaned:
-    """Clean `documents` (columns id, text) as `settings` say."""
+def clean(documents: pl.DataFrame, settings: CleaningSettings, classifier: Classifier | None = None) -> Cleaned:
+    """Clean `documents` (columns id, text) as `settings` say; the `classifier` scores those that all else has left."""
     ids = documents["id"]
     # Series by themselves, not columns of a frame, which would copy the text of a single document again and again.
     texts, counts = rewrite(documents["text"], steps(settings))
@@ -108,7 +109,13 @@ def clean(documents: pl.DataFrame, settings: CleaningSettings) -> Cleaned:
     for rule in RULES:
         if rule.is_on(settings):
             judge(rule)
-    kept = pl.DataFrame({"id": ids, "text": texts, "hash": text_hashes(texts)})
+    more = {}
+    if classifier:
+        scores = pl.Series(classifier.scores(texts))
+        passes = scores >= settings.minimum_quality
+        drop("minimum_quality", scores, passes)
+        more = {"quality": scores.filter(passes)}
+    kept = pl.DataFrame({"id": ids, "text": texts, "hash": text_hashes(texts), **more})
     return Cleaned(kept, pl.concat(dropped), counts)
 
 

@@ -74,6 +74,18 @@ def test_names_that_no_rule_can_watch(tmp_path: Path, name: str) -> None:
         ({"tokenizer": {"uri": "gone"}}, "settings: tokenizer.uri: gone"),
         ({"tokenizer": {"words": "gone"}}, "settings: tokenizer.words: gone"),
         ({"corpus": {"sources": "corpus.tsv", "benchmarks": ["gone"]}}, "settings: corpus.benchmarks: gone"),
+        (
+            {"corpus": {"sources": "corpus.tsv", "good_examples": ["control.txt"], "bad_examples": ["gone"]}},
+            "settings: corpus.bad_examples: gone",
+        ),
+        (
+            {"corpus": {"sources": "corpus.tsv", "good_examples": ["control.txt"]}},
+            "settings: corpus.bad_examples: quality is learned from both; good_examples are given",
+        ),
+        (
+            {"corpus": {"sources": "corpus.tsv", "bad_examples": ["control.txt"]}},
+            "settings: corpus.good_examples: quality is learned from both; bad_examples are given",
+        ),
         ({"evaluation": {"control": "gone"}}, "settings: evaluation.control: gone"),
     ],
 )

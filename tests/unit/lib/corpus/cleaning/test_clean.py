@@ -166,7 +166,7 @@ def test_cleaning_a_clean_document_changes_nothing(documents: list[str], chosen:
     assert clean_texts(once, chosen) == once
 
 
-@given(st.lists(texts, min_size=1, max_size=5), st.integers(8, 60), any_settings)
+@given(st.lists(texts, min_size=1, max_size=5), st.integers(48, 200), any_settings)
 @settings(max_examples=150, deadline=None)
 def test_cleaning_a_clean_document_that_is_cut_into_pieces_changes_nothing(
     documents: list[str], size: int, chosen: CleaningSettings
