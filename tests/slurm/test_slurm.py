@@ -59,6 +59,19 @@ def test_afterwards_nothing_is_left_to_do_on_this_machine(workspace: Workspace, 
     assert "Nothing to be done" in workspace.make("results/sft_model")
 
 
+def test_points_of_a_sweep_are_jobs_of_the_cluster(workspace: Workspace, run: Finished) -> None:
+    assert run.status == 0, run.output
+    workspace.configure(sweep={"points": [{"pretrain.rank": 2}], "max_steps": 4, "max_characters": 2_000})
+    sweep = workspace.run(
+        *COMMAND, "--set-threads", "sweep_pretrain=1", "sweep_evaluate=1", "--", "results/sweep/best.yaml"
+    )
+    assert sweep.status == 0, sweep.output
+    submitted = re.findall(r"Job \d+ has been submitted with SLURM jobid (\d+)", sweep.output)
+    # Two points, trained and scored, and the table.
+    assert len(set(submitted)) == 5
+    assert (workspace.root / "results" / "sweep" / "table.tsv").is_file()
+
+
 def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Workspace) -> None:
     workspace.make("results/extended_model/manifest.json", "results/pretrain_data/manifest.json")
     config = workspace.root / "config" / "demo.yaml"
@@ -93,16 +106,3 @@ def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Wo
         for path in ("alone/trainer_log.tsv", "results/pretrain_lora/trainer_log.tsv")
     ]
     np.testing.assert_allclose(*curves, atol=1e-3)
-
-
-def test_points_of_a_sweep_are_jobs_of_the_cluster(workspace: Workspace, run: Finished) -> None:
-    assert run.status == 0, run.output
-    workspace.configure(sweep={"points": [{"pretrain.rank": 2}], "max_steps": 4, "max_characters": 2_000})
-    sweep = workspace.run(
-        *COMMAND, "--set-threads", "sweep_pretrain=1", "sweep_evaluate=1", "--", "results/sweep/best.yaml"
-    )
-    assert sweep.status == 0, sweep.output
-    submitted = re.findall(r"Job \d+ has been submitted with SLURM jobid (\d+)", sweep.output)
-    # Two points, trained and scored, and the table.
-    assert len(set(submitted)) == 5
-    assert (workspace.root / "results" / "sweep" / "table.tsv").is_file()
