@@ -249,9 +249,12 @@ class ExampleFiles:
         self._open.__exit__(kind, error, traceback)
 
 
-def _head(record: InstructionRecord) -> dict[str, str]:
-    category = record.found.category if isinstance(record.found, Conversation) else ""
-    return {"id": record.id, "source": record.source, "category": category}
+def _head(record: InstructionRecord) -> dict[str, Any]:
+    found = record.found
+    head = {"id": record.id, "source": record.source, "category": ""}
+    if isinstance(found, Broken):
+        return head
+    return head | {"category": found.category} | ({"short_answer": True} if found.short_answer else {})
 
 
 def pack_examples(path: Path, max_length: int, seed: int) -> int:

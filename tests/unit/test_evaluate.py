@@ -16,6 +16,7 @@ from peft import LoraConfig, get_peft_model
 
 from lib.chat.spans import trained_spans, well_rendered
 from lib.core.errors import UserError
+from lib.evaluation.items import read_items
 from lib.evaluation.scorer import load
 from lib.models.loading import load_model, load_tokenizer
 from tiny_model import TEXT, make_tiny_model
@@ -202,3 +203,29 @@ def test_prompts_and_control_text_may_be_files_of_any_format(results: Path, monk
     )
     assert result["control"]["characters"] == len(TEXT[0])
     assert [answer["prompt"] for answer in result["answers"]] == PROMPTS
+
+
+def test_answers_to_held_out_instructions_are_items(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = results / "sft_data" / "validation.jsonl"
+    lines = [json.loads(line) | {"short_answer": True} for line in path.open(encoding="utf-8")]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    result = run_evaluate(results, monkeypatch, answered_instructions=2, answer_tokens=4)
+    assert len(result["held_out_answers"]) == 2
+    assert {answer["reference"] for answer in result["held_out_answers"]} <= {"答\u2028" * (n + 1) for n in range(3)}
+    items = read_items(results / "evaluation" / "items" / "base.tsv")
+    counts = items["figure"].value_counts()
+    assert counts["text_bits_per_character"] == len(TEXT)
+    assert counts["response_bits_per_character"] == 3
+    assert counts["answer_chrf"] == counts["answer_exact_match"] == 2
+    bits = items[items["figure"] == "text_bits_per_character"]
+    figure = bits["amount"].sum() / bits["size"].sum()
+    assert figure == pytest.approx(result["text"]["overall"]["bits_per_character"], abs=1e-4)
+
+
+def test_questions_are_asked(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = results / "questions.csv"
+    questions.write_text("id,question,A,B,C,D,answer\n0,谁？,甲,乙,丙,丁,A\n1,何？,甲,乙,丙,丁,B\n", encoding="utf-8")
+    run_evaluate(results, monkeypatch, "--sft-data", "--tokenizer", str(results / "model" / "manifest.json"),
+                 multiple_choice=str(questions), prompts=[])  # fmt: skip
+    counts = read_items(results / "evaluation" / "items" / "base.tsv")["figure"].value_counts()
+    assert counts["choice_letter_accuracy"] == counts["choice_text_accuracy"] == 2

@@ -23,7 +23,7 @@ LAYOUTS = ("alpaca", "sharegpt", "messages")
 KEYS = (
     *("instruction", "input", "output", "system", "history"),
     *("conversations", "messages", "role", "content", "reasoning_content"),
-    *("tools", "category"),
+    *("tools", "category", "short_answer"),
 )
 """Keys of records of instructions that the column `columns` can give other names."""
 READ_COLUMNS = ("name", "uri", "sha256", "format", "encoding", "layout", "columns")

@@ -6,10 +6,11 @@ Layouts, inferred from their keys (other names of a key: lib.sft.layouts.KEYS):
     sharegpt  conversations: list of {from, value}; optional: system, tools
     messages  messages: list of {role, content, tool_calls}; optional: system, tools (the chat format of OpenAI)
 
-Each may have a `category`. A turn of the assistant may have `reasoning_content`, and `weight` or `train` to keep it
-from being trained. The turns of a conversation are: a system prompt or none; then user and assistant in turn, the
-assistant last; tool results are put between two turns of the assistant; a later system prompt before a question or an
-answer. Records that are nearly so are repaired; see lib.sft.repairs.
+Each may have a `category`, and `short_answer` where only the same answer is right. A turn of the assistant may have
+`reasoning_content`, and `weight` or `train` to keep it from being trained. The turns of a conversation are: a system
+prompt or none; then user and assistant in turn, the assistant last; tool results are put between two turns of the
+assistant; a later system prompt before a question or an answer. Records that are nearly so are repaired; see
+lib.sft.repairs.
 """
 
 import json
@@ -29,6 +30,8 @@ class Conversation:
 
     turns: tuple[Turn, ...]
     category: str = ""
+    short_answer: bool = False
+    """Whether the last answer is right only when it is the same, which evaluation then looks for."""
     tools: tuple[Mapping[str, Any], ...] = ()
     """Functions that the assistant may call, as JSON schemas."""
     repairs: tuple[str, ...] = field(default=(), compare=False)
@@ -86,7 +89,8 @@ def parse(record: Any, layout: str = "", columns: Mapping[str, str] | None = Non
         turns = in_order(reader.turns(layout or reader.layout()), reader.repairs)
         if not reader.fields.may_be_trained(is_answer=False):
             raise UntrainedError("the record is not to be trained")
-        category, tools = reader.category(), reader.tools()
+        category, short_answer, tools = reader.category(), reader.short_answer(), reader.tools()
     except RecursionError:
         raise UserError("the record is nested too deeply") from None
-    return Conversation(turns, category, tools, tuple(dict.fromkeys(reader.repairs)), reader.unread_keys())
+    repairs, unread_keys = tuple(dict.fromkeys(reader.repairs)), reader.unread_keys()
+    return Conversation(turns, category, short_answer, tools, repairs, unread_keys)

@@ -194,6 +194,14 @@ class RecordReader:
         value = self.fields.get("category")
         return self.fields.text("category") if isinstance(value, str | None) else short(value)
 
+    def short_answer(self) -> bool:
+        """Whether the record says that its answer is right only when it is the same; UserError for another value."""
+        value = self.fields.get("short_answer")
+        text = "" if value is None else str(value).strip().lower()
+        if text not in ("", *_FALSE, *_TRUE):
+            raise UserError(f"short_answer must be true or false, not {short(value)}")
+        return text in _TRUE
+
     def unread_keys(self) -> tuple[str, ...]:
         """Keys that nothing read; those of turns as `messages[].name`."""
         return tuple(dict.fromkeys([*self.fields.unread(), *self._of_turns]))

@@ -367,3 +367,17 @@ def test_prompts_are_told_apart_by_system_prompt_and_first_question() -> None:
     assert parse({"messages": MESSAGES}).prompt == parse({"messages": MESSAGES[:3]}).prompt
     assert parse({"instruction": "a", "input": "b", "output": "d"}).prompt == first.prompt
     assert parse({"instruction": "a", "output": "d"}).prompt != first.prompt
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(True, True), ("true", True), (1, True), (False, False), (None, False)]
+)
+def test_a_record_may_say_that_its_answer_is_short(value: Any, expected: bool) -> None:
+    conversation = parse({"instruction": "对吗？", "output": "对", "short_answer": value})
+    assert conversation.short_answer is expected
+    assert conversation.unread_keys == ()
+
+
+def test_whether_an_answer_is_short_is_told_by_true_or_false() -> None:
+    with pytest.raises(UserError, match=r"short_answer must be true or false, not \"maybe\""):
+        parse({"instruction": "对吗？", "output": "对", "short_answer": "maybe"})
