@@ -31,7 +31,7 @@ OF_LIBRARIES = (
 )
 """Files whose keys are the business of the library that reads them."""
 
-PLACEHOLDERS = ("SOURCE", "NNNN", "NN", "MODEL", "RULE", "SIZE")
+PLACEHOLDERS = ("SOURCE", "NNNN", "NN", "MODEL", "RULE", "KEY")
 
 _NAMES = re.compile(r"(?:Columns|Keys) of ((?:[^:`]|`[^`]*`)*):(.*)", re.DOTALL)
 _QUOTED = re.compile(r"`([^`]+)`(?: \(([^()]*)\))?")
