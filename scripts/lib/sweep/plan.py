@@ -6,9 +6,11 @@ points train in the next rung is known only when the one before has been scored;
 on, that look up their point in the file of that decision. So all jobs are known when the plan is made.
 """
 
+import errno
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -206,6 +208,9 @@ class Sweep:
             return self._by_key[stage, key]
         rung, place = map(int, slot.groups())
         names = json.loads(Path(decision(rung)).read_text(encoding="utf-8"))["points"]
+        if place > len(names) or names[place - 1] not in self.points:
+            # Decided for other settings of the sweep, so it will be decided again.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), decision(rung))
         return self.variant(names[place - 1], rung)
 
     def path(self, stage: str, key: str, needed: str) -> str:
@@ -328,7 +333,7 @@ def _with_steps(settings: PipelineSettings, section: str, steps: int) -> Pipelin
     often = math.ceil(steps / MEASUREMENTS)
     stage: TrainingSettings = getattr(settings, section)
     fewer = {"eval_steps": min(stage.eval_steps, often), "save_steps": min(stage.save_steps, often)}
-    return _with(settings, section, max_steps=steps, **fewer)
+    return _with(settings, section, max_steps=steps, minutes=None, **fewer)
 
 
 def _with(settings: PipelineSettings, section: str, **changes: Any) -> PipelineSettings:

@@ -92,6 +92,12 @@ def test_every_rung_has_more_steps_and_fewer_points() -> None:
     assert [member.key for member in found.members(3)[1:]] == ["rung3_1", "rung3_2"]
 
 
+def test_steps_take_the_place_of_a_time() -> None:
+    found = sweep(RATES, {"pretrain": {"minutes": 5}}, max_steps=30)
+    settings = found.variant("1", 1).settings.pretrain
+    assert (settings.max_steps, settings.minutes) == (30, None)
+
+
 def test_a_time_is_divided_up_like_steps() -> None:
     found = sweep(RATES, minutes=8, rungs=3)
     settings = [found.variant("1", rung).settings.pretrain for rung in found.all_rungs]
@@ -116,6 +122,11 @@ def test_a_slot_looks_up_its_point_when_that_is_decided(tmp_path: Path, monkeypa
     assert model in inputs
     assert json.loads(found.training("pretrain_lora", "rung2_2"))["max_steps"] == 80
     assert found.path("evaluation", "rung2_2", "pretrain_lora") == "results/sweep/pretrain_lora/rung2_2/manifest.json"
+    # Of a sweep with fewer or other points; it will be decided again.
+    for names in (["1"], ["1", "9"]):
+        (tmp_path / inputs[0]).write_text(json.dumps({"points": names}))
+        with pytest.raises(FileNotFoundError):
+            found.training("pretrain_lora", "rung2_2")
 
 
 def test_what_a_sweep_lacks_is_named() -> None:
