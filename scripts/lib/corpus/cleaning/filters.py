@@ -28,6 +28,7 @@ BLOCK_CHARACTERS = 1 << 20
 """Characters that are measured at a time; of a longer document, as many are looked at for repetition."""
 
 SPACE, DIGIT, SYMBOL, OTHER_LETTER, TARGET, MARK = range(6)
+_DRAWN = (0x2500, 0x257F)  # first and last of the characters that tables are drawn with, which count like dashes
 _PLAIN_PUNCTUATION = "，。、；：？！“”‘’（）《》〈〉「」『』【】〔〕〖〗…—–～·「」.,;:!?'\"()[]-"
 
 
@@ -173,7 +174,7 @@ def _repeated_ngrams(
     """How many n-grams of each text it has had before, by 32-bit hashes, and how many it has.
 
     Two different n-grams of a text of a million characters share a hash with a probability of 1 in 4,000, which moves
-    the share by nothing that matters.
+    the share by nothing that matters. N-grams that are only lines of a drawn table repeat nothing.
     """
     codes = codes[:BLOCK_CHARACTERS]
     lengths = np.minimum(lengths, BLOCK_CHARACTERS)
@@ -193,6 +194,8 @@ def _repeated_ngrams(
     text = np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)
     position = np.arange(len(codes)) - np.repeat(starts, lengths)
     inside = (position <= np.repeat(lengths, lengths) - NGRAM)[: len(grams)]
+    drawn = np.append(0, np.cumsum((codes >= _DRAWN[0]) & (codes <= _DRAWN[1])))
+    inside &= drawn[NGRAM : NGRAM + len(grams)] - drawn[: len(grams)] < NGRAM
     keys = (text[: len(grams)] << np.uint64(32) | grams)[inside]
     keys.sort()
     repeated = keys[1:][keys[1:] == keys[:-1]] >> np.uint64(32)
@@ -213,7 +216,7 @@ def _kinds(target_script: str) -> npt.NDArray[np.uint8]:
     kind[of(r"\p{N}")] = DIGIT
     kind[of(r"[\s\p{Z}]")] = SPACE
     kind[characters.is_in(list(_PLAIN_PUNCTUATION)).to_numpy()] = MARK
-    kind[(codes >= 0x2500) & (codes <= 0x257F)] = MARK  # what tables are drawn with, as they are with dashes
+    kind[(codes >= _DRAWN[0]) & (codes <= _DRAWN[1])] = MARK
     if target_script != ANY_SCRIPT:
         kind[of(script_pattern(target_script)) & (kind == OTHER_LETTER)] = TARGET
     table = np.full(0x110000, SYMBOL, np.uint8)

@@ -57,6 +57,13 @@ def test_shares_equal_plain_counting_whatever_the_blocks(documents: list[str], b
         assert row["digits"] == pytest.approx(text.count("1") / max(visible, 1))
 
 
+def test_lines_of_a_drawn_table_repeat_nothing() -> None:
+    rows = [f"│命令{number:04}│说明{number * 7919:08}│\n" for number in range(40)]
+    line = f"├{'─' * 8}┼{'─' * 12}┤\n"
+    drawn, dashed = (shares(line.join(rows).translate(table))["repeated_ngrams"] for table in ({}, {0x2500: "-"}))
+    assert drawn < 0.5 < dashed
+
+
 def test_ngrams_of_random_text_do_not_collide() -> None:
     draw = random.Random(1)
     text = "".join(chr(0x4E00 + draw.randrange(5000)) for _ in range(200_000))
