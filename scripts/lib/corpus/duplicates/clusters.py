@@ -5,6 +5,9 @@ source. Per band, documents with equal hashes become candidate pairs, each docum
 it, so that a thousand copies make two thousand pairs and not half a million. Pairs wait on disk, the signatures of the
 documents in them in a file that is mapped into memory. A pair whose signatures agree often enough joins two clusters,
 and the most preferred member of a cluster stays.
+
+DuckDB 2.0 finds the same among ten million documents in 100 CPU seconds and 3.9 GB, this in 174 s and 1.8 GB
+(docs/experiments.md). datatrove is compared in `minhash`.
 """
 
 import os
