@@ -28,10 +28,11 @@ OF_LIBRARIES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "adapter_config.json",
+    "model.safetensors.index.json",
 )
 """Files whose keys are the business of the library that reads them."""
 
-PLACEHOLDERS = ("SOURCE", "NNNN", "NN", "MODEL", "RULE", "KEY")
+PLACEHOLDERS = ("SOURCE", "NNNNN", "NNNN", "NN", "MODEL", "RULE", "KEY", "FORMAT", "STAGE")
 
 _NAMES = re.compile(r"(?:Columns|Keys) of ((?:[^:`]|`[^`]*`)*):(.*)", re.DOTALL)
 _QUOTED = re.compile(r"`([^`]+)`(?: \(([^()]*)\))?")

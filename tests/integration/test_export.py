@@ -2,6 +2,7 @@
 
 from transformers import AutoModelForCausalLM
 
+from documented_outputs import undocumented
 from workspace import Workspace, jobs
 
 FORMATS = ["safetensors-bf16", "adapter-pretrain", "adapter-sft"]
@@ -20,6 +21,7 @@ def test_the_model_is_written_for_other_programs(done: Workspace) -> None:
     assert all(path.stat().st_size < 1.1e6 for path in files)
     assert str(AutoModelForCausalLM.from_pretrained(folder / "safetensors-bf16").dtype) == "torch.bfloat16"
     assert (folder / "adapter-sft" / "README.md").is_file()
+    assert undocumented(done.root / "results") == []
     assert list(jobs(done.make("-n", "export", *settings))) == []
 
     # This vocabulary was learned with leading punctuation, for which llama.cpp has no code.
