@@ -74,3 +74,10 @@ onerror:
 # Before Snakemake plans: what another run has finished in the same way is not computed again.
 if workflow.is_main_process and workflow.overwrite_workdir is None:
     take_over(workflow, PROJECT, RUN)
+
+if workflow.is_main_process:
+    clear_dead_locks(Path.cwd())
+
+
+onstart:
+    pass_on_sigterm()

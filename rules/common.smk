@@ -9,12 +9,14 @@ from pathlib import Path
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from lib.chat.known_templates import written_tokens
+from lib.core.parent import PARENT
 from lib.corpus.fetching.parts import part_names
 from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, export, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS
 from lib.sweep.plan import KEY
+from lib.workflow.processes import clear_dead_locks, pass_on_sigterm
 from lib.workflow.rules import (
     PROGRAM,
     complete,
@@ -48,7 +50,10 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 # A job's libraries take as many threads as its rule asks for. Snakemake tells most of them, not these two.
-shell.prefix("set -euo pipefail; export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS; ")
+shell.prefix(
+    "set -euo pipefail; export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS"
+    f" {PARENT}=$PPID@$HOSTNAME; "
+)
 
 SETTINGS, RUN, PROJECT, INPUTS, SWEEP = start(workflow, config)
 

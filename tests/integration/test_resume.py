@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lib.training.checkpoints import is_whole
@@ -247,22 +248,39 @@ def test_a_checkpoint_without_room_is_one_line_and_no_loss(job: Job, expected: d
     assert gone_on_from(ends_as_expected(job, expected)) == max(whole, default=0)
 
 
-def test_killed_under_snakemake_it_ends_as_if_nothing_had_happened(done: Workspace) -> None:
+@pytest.mark.parametrize("victim", ["the training", "Snakemake", "Snakemake, asked to stop"])
+def test_stopped_under_snakemake_the_same_command_ends_as_if_nothing_had_happened(done: Workspace, victim: str) -> None:
     target = done.root / TARGET
     expected = json.loads(target.read_text(encoding="utf-8"))
-    snakemake = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2", "--forcerun", "pretrain", "--", TARGET],
-        cwd=done.root,
-        env=quiet_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    done.wait_for_checkpoint(snakemake)
-    os.kill(done.trainer(), signal.SIGKILL)
-    output, _ = snakemake.communicate(timeout=WAIT)
-    assert snakemake.returncode != 0, output
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--forcerun", "pretrain", "--", TARGET]
+    with (done.root / "snakemake.log").open("w+", encoding="utf-8") as log:
+        snakemake = subprocess.Popen(
+            command, cwd=done.root, env=quiet_environment(), stdout=log, stderr=subprocess.STDOUT, text=True
+        )
+        done.wait_for_checkpoint(snakemake)
+        trainer = psutil.Process(done.trainer())
+        if victim == "the training":
+            trainer.kill()
+        else:
+            snakemake.send_signal(signal.SIGTERM if victim.endswith("stop") else signal.SIGKILL)
+        assert snakemake.wait(WAIT) != 0
     assert not target.exists()
+    if victim != "Snakemake":  # which leaves its training behind: the next run waits for that to end
+        assert not trainer.is_running()
 
     assert "pretrain: going on from" in done.make(TARGET)
+    assert not trainer.is_running()
     assert json.loads(target.read_text(encoding="utf-8")) == expected
+
+
+def test_a_second_training_waits_for_the_first_and_leaves_its_work_alone(job: Job, expected: dict[str, str]) -> None:
+    with job.start() as first:
+        first.read_until(f"step {STOP_AT}/{STEPS}  loss")
+        with job.start() as second:
+            second.read_until("waiting for it to end")
+            assert first.wait().status == 0
+            end = second.wait()
+    assert end.status == 0, end.output
+    assert re.search(rf"{job.stage}: process \d+ on \S+ trains in ", end.output)
+    assert f"{job.stage}: it has finished this stage" in end.output
+    assert job.published() == expected

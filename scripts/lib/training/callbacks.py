@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from lib.core.parent import Parent
 from lib.core.program import say
 from lib.distributed.processes import highest
 
@@ -91,13 +92,17 @@ def best_and_start(state: TrainerState) -> str:
 
 
 class StopOnRequest(TrainerCallback):
-    """Saves a checkpoint and stops after SIGTERM, SIGINT or `max_minutes`, as soon as one process has reason to."""
+    """Saves a checkpoint and stops after SIGTERM, SIGINT or `max_minutes`, or when Snakemake has gone.
 
-    REASONS = ("", "max_minutes", "SIGINT", "SIGTERM")
+    All processes stop as soon as one has reason to.
+    """
+
+    REASONS = ("", "max_minutes", "the end of Snakemake", "SIGINT", "SIGTERM")
 
     def __init__(self, max_minutes: float | None) -> None:
         self.deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
         self.reason = ""
+        self.parent = Parent()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
@@ -109,6 +114,8 @@ class StopOnRequest(TrainerCallback):
     ) -> TrainerControl:
         if not self.reason and time.monotonic() > self.deadline:
             self.reason = "max_minutes"
+        if not self.reason and self.parent.has_gone():
+            self.reason = "the end of Snakemake"
         self.reason = self.REASONS[highest(self.REASONS.index(self.reason))]
         if self.reason and state.global_step < state.max_steps:
             control.should_save = True

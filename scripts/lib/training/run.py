@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +19,9 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PrinterCallback, TrainerState, TrainingArguments, set_seed
 
 from lib.core.errors import UserError
+from lib.core.locks import Held, hold
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, read_json
+from lib.core.outputs import new_directory, read_json, sha256_file
 from lib.core.program import say
 from lib.distributed.launcher import STOPPED
 from lib.distributed.processes import highest, is_first, join, leave, number_of_processes, of_first, rank, wait_for_all
@@ -98,7 +100,15 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     `position_ids` (a row then holds several examples, each beginning at 0). Those of `validation_set` may name their
     `source`. With `by_length`, rows of similar length stand in a batch. Resumes from the newest checkpoint of an
     identical run. When it is told to stop before the last step, it leaves a checkpoint and exits with status STOPPED.
+    Of several calls for one stage, one trains; the others wait for it.
     """
+    with ExitStack() as lock:
+        _train(run, train_set, validation_set, by_length, lock)
+
+
+def _train(
+    run: Run, train_set: datasets.Dataset, validation_set: datasets.Dataset, by_length: bool, lock: ExitStack
+) -> None:
     settings = run.settings
     quiet_libraries()
     _require_reporters(run)
@@ -114,6 +124,9 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
     steps = number_of_steps(len(train_set), batch, settings.epochs, settings.max_steps)
     identity = _identity(run, device, precision, steps, len(validation_set))
     work = work_directory(run.work / run.stage, identity)
+    if of_first(_was_trained_by_another(run, lock) if is_first() else None):
+        leave()
+        return
     sizes = RowSizes.of(train_set)
     model, counts = _prepare_model(run, device, precision, sizes, "position_ids" in train_set.column_names)
     checkpoint = of_first(latest_checkpoint(work) if is_first() else None)
@@ -173,6 +186,35 @@ def train(run: Run, train_set: datasets.Dataset, validation_set: datasets.Datase
         shutil.rmtree(work)
     wait_for_all()
     leave()
+
+
+def _was_trained_by_another(run: Run, lock: ExitStack) -> bool:
+    """Take the `lock` of the stage's work directory; whether a process that had it has done what is to be done.
+
+    Snakemake that was killed may leave a training behind. It ends after the step that it is at, and is waited for.
+    """
+    path = run.work / f"{run.stage}.lock"
+    try:
+        lock.enter_context(hold(path))
+        return False
+    except Held as holder:
+        say(f"{run.stage}: {holder} trains in {run.work / run.stage}; waiting for it to end")
+    lock.enter_context(hold(path, waits=True))
+    published = read_json(run.output) if run.output.is_file() else {}
+    if any(published.get(key) != value for key, value in _made_from(run).items()):
+        return False
+    say(f"{run.stage}: it has finished this stage")
+    return True
+
+
+def _made_from(run: Run) -> dict[str, Any]:
+    """What the manifest says of inputs, settings and seed."""
+    inputs = {"model": run.model, "data": run.data} | ({"adapter": run.adapter} if run.adapter else {})
+    return {
+        "inputs": {name: sha256_file(path) for name, path in inputs.items()},
+        "settings": run.settings.model_dump(mode="json"),
+        "seed": run.seed,
+    }
 
 
 def _identity(run: Run, device: torch.device, precision: Precision, steps: int, validation_rows: int) -> dict[str, Any]:
@@ -324,10 +366,12 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
     best = checkpoint_with_lowest_loss(work / f"checkpoint-{state.global_step}")
     if best is None:
         raise UserError(f"{run.stage}: {work} has no checkpoint with a validation loss; remove it and run again")
+    trained = [path for pattern in TRAINED_FILES for path in best.glob(pattern)]
+    if not any(path.suffix == ".safetensors" for path in trained):
+        raise UserError(f"{run.stage}: {best} has no weights; remove {work} and run again")
     with new_directory(run.output.parent) as directory:
-        for pattern in TRAINED_FILES:
-            for path in best.glob(pattern):
-                shutil.copyfile(path, directory / path.name)
+        for path in trained:
+            shutil.copyfile(path, directory / path.name)
         # The one that the data was encoded with: the model's own, or that of the examples with their chat template.
         tokenizer = run.data.parent / "tokenizer"
         copy_tokenizer(tokenizer if tokenizer.is_dir() else run.model.parent, directory)

@@ -213,6 +213,19 @@ def test_crashed_while_publishing_it_does_not_train_on(
     assert "going on from" not in output
 
 
+def test_a_checkpoint_without_weights_is_not_published(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("lib.training.run._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            execute(run)
+    for seal in run.work.rglob(SEAL):
+        (seal.parent / WEIGHTS).unlink()
+        write_json(seal, {name: checksum for name, checksum in read_json(seal).items() if name != WEIGHTS})
+    with pytest.raises(UserError, match=r"checkpoint-\d has no weights; remove \S+ and run again"):
+        execute(run)
+    assert not run.output.exists()
+
+
 WEIGHTS = "adapter_model.safetensors"
 CHANGED = {
     "model": "another model",

@@ -1,0 +1,26 @@
+"""The process that started this program's job: Snakemake, of which rules say `PARENT` in the environment.
+
+A program that outlives it would go on unseen, beside the one that the next run starts.
+"""
+
+import os
+import socket
+
+import psutil
+
+PARENT = "GRAFTLINE_PARENT"  # number of the process, and the machine that it runs on, as `4711@node`
+
+
+class Parent:
+    """Snakemake as it was when this object was made."""
+
+    def __init__(self) -> None:
+        number, _, host = os.environ.get(PARENT, "").partition("@")
+        self.process = None
+        # Of processes on several nodes, only those beside Snakemake can see it.
+        if number.isdecimal() and host == socket.gethostname() and psutil.pid_exists(int(number)):
+            self.process = psutil.Process(int(number))
+
+    def has_gone(self) -> bool:
+        """Whether Snakemake has ended. A new process of the same number is another."""
+        return self.process is not None and not self.process.is_running()

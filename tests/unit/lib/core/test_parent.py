@@ -1,0 +1,31 @@
+"""Snakemake, as a program's job sees it."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from lib.core.parent import PARENT, Parent
+
+
+@pytest.fixture
+def other(monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    monkeypatch.setenv(PARENT, f"{process.pid}@{socket.gethostname()}")
+    return process
+
+
+def test_it_has_gone_when_its_process_has_ended(other: subprocess.Popen[bytes]) -> None:
+    parent = Parent()
+    assert not parent.has_gone()
+    other.kill()
+    other.communicate()
+    assert parent.has_gone()
+
+
+@pytest.mark.parametrize("value", ["", "12", f"{os.getpid()}@another-host", "x@", f"99999999@{socket.gethostname()}"])
+def test_what_cannot_be_seen_has_not_gone(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PARENT, value)
+    assert not Parent().has_gone()
