@@ -248,19 +248,27 @@ def test_a_checkpoint_without_room_is_one_line_and_no_loss(job: Job, expected: d
     assert gone_on_from(ends_as_expected(job, expected)) == max(whole, default=0)
 
 
-@pytest.mark.parametrize("victim", ["the training", "Snakemake", "Snakemake, asked to stop"])
+@pytest.mark.parametrize("victim", ["the training", "Snakemake", "Snakemake, asked to stop", "the terminal"])
 def test_stopped_under_snakemake_the_same_command_ends_as_if_nothing_had_happened(done: Workspace, victim: str) -> None:
     target = done.root / TARGET
     expected = json.loads(target.read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--forcerun", "pretrain", "--", TARGET]
     with (done.root / "snakemake.log").open("w+", encoding="utf-8") as log:
         snakemake = subprocess.Popen(
-            command, cwd=done.root, env=quiet_environment(), stdout=log, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=done.root,
+            env=quiet_environment(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         done.wait_for_checkpoint(snakemake)
         trainer = psutil.Process(done.trainer())
         if victim == "the training":
             trainer.kill()
+        elif victim == "the terminal":
+            os.killpg(snakemake.pid, signal.SIGHUP)
         else:
             snakemake.send_signal(signal.SIGTERM if victim.endswith("stop") else signal.SIGKILL)
         assert snakemake.wait(WAIT) != 0
