@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from lib.core.parent import has_ended
 from lib.training.checkpoints import is_whole
 from warm_start import Started
 from workspace import Finished, Workspace, quiet_environment, with_options
@@ -274,10 +275,10 @@ def test_stopped_under_snakemake_the_same_command_ends_as_if_nothing_had_happene
         assert snakemake.wait(WAIT) != 0
     assert not target.exists()
     if victim != "Snakemake":  # which leaves its training behind: the next run waits for that to end
-        assert not trainer.is_running()
+        assert has_ended(trainer)
 
     assert "pretrain: going on from" in done.make(TARGET)
-    assert not trainer.is_running()
+    assert has_ended(trainer)
     assert json.loads(target.read_text(encoding="utf-8")) == expected
 
 

@@ -23,4 +23,12 @@ class Parent:
 
     def has_gone(self) -> bool:
         """Whether Snakemake has ended. A new process of the same number is another."""
-        return self.process is not None and not self.process.is_running()
+        return self.process is not None and has_ended(self.process)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether `process` has ended, even if its own parent has taken no notice yet."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

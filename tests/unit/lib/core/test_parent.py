@@ -21,6 +21,9 @@ def test_it_has_gone_when_its_process_has_ended(other: subprocess.Popen[bytes]) 
     parent = Parent()
     assert not parent.has_gone()
     other.kill()
+    # Ended, but nobody has asked how: a zombie.
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    assert parent.has_gone()
     other.communicate()
     assert parent.has_gone()
 
