@@ -149,7 +149,7 @@ def program_fails_clearly(
         options["work"] = folder / "work"
     with Started(workspace, with_options(command, **options)) as started:
         is_clear(started.wait(), names)
-    assert not [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(

@@ -23,16 +23,32 @@ class Held(Exception):
 
 @contextmanager
 def hold(path: Path, waits: bool = False) -> Iterator[None]:
-    """Hold the lock at `path` for the length of a block. Raises Held when another process has it, unless it `waits`."""
-    with open_lock(path) as file:
-        if not acquire(file, fcntl.LOCK_EX, waits):
-            file.seek(0)
-            raise Held(file.read().strip() or "another process")
+    """Hold the lock at `path`, a file that goes with it, for the length of a block.
+
+    Raises Held when another process has it, unless it `waits`.
+    """
+    with _locked(path, waits) as file:
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _locked(path: Path, waits: bool) -> IO[str]:
+    while True:
+        file = open_lock(path)
+        if not acquire(file, fcntl.LOCK_EX, waits):
+            with file:
+                file.seek(0)
+                raise Held(file.read().strip() or "another process")
+        # The holder before may have removed the file that was waited for.
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()
 
 
 def open_lock(path: Path) -> IO[str]:

@@ -124,7 +124,7 @@ def _train(
     steps = number_of_steps(len(train_set), batch, settings.epochs, settings.max_steps)
     identity = _identity(run, device, precision, steps, len(validation_set))
     work = work_directory(run.work / run.stage, identity)
-    if of_first(_was_trained_by_another(run, lock) if is_first() else None):
+    if of_first(_was_trained_by_another(run, work, lock) if is_first() else None):
         leave()
         return
     sizes = RowSizes.of(train_set)
@@ -188,17 +188,17 @@ def _train(
     leave()
 
 
-def _was_trained_by_another(run: Run, lock: ExitStack) -> bool:
-    """Take the `lock` of the stage's work directory; whether a process that had it has done what is to be done.
+def _was_trained_by_another(run: Run, work: Path, lock: ExitStack) -> bool:
+    """Take the `lock` of the work directory; whether a process that had it has done what is to be done.
 
     Snakemake that was killed may leave a training behind. It ends after the step that it is at, and is waited for.
     """
-    path = run.work / f"{run.stage}.lock"
+    path = work.with_suffix(".lock")
     try:
         lock.enter_context(hold(path))
         return False
     except Held as holder:
-        say(f"{run.stage}: {holder} trains in {run.work / run.stage}; waiting for it to end")
+        say(f"{run.stage}: {holder} trains in {work}; waiting for it to end")
     lock.enter_context(hold(path, waits=True))
     published = read_json(run.output) if run.output.is_file() else {}
     if any(published.get(key) != value for key, value in _made_from(run).items()):
