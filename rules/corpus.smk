@@ -14,11 +14,31 @@ finished shards of the sources above it, too, unless corpus.decontaminate checks
 # The parts of each source that several jobs read.
 PARTS = {name: part_names(row.parts) for name, row in CORPUS_SOURCES.items() if row.parts > 1}
 
+# Sources whose signatures one file stands for.
+BLOCK = 30
+
+
+def block(name):
+    """The names of the sources in a block, `block_0` for the first ones."""
+    number = int(name.removeprefix("block_"))
+    return list(CORPUS_SOURCES)[number * BLOCK :][:BLOCK]
+
+
+def signatures_up_to(source):
+    """Files that stand for the signatures of a source and of those above it: one for each whole block, then each."""
+    sources = up_to(source)
+    blocks = len(sources) // BLOCK
+    return [
+        *(f"results/corpus/signatures/block_{number}.txt" for number in range(blocks)),
+        *of_source("results/corpus/signatures/{source}/{shard}.parquet", sources[blocks * BLOCK :]),
+    ]
+
 
 wildcard_constraints:
     source=NAME_PATTERN.pattern,
     shard=r"\d{4,5}",
     part=r"\d+-of-\d+",
+    block=r"block_\d+",
 
 
 rule fetch:
@@ -140,10 +160,23 @@ rule clean:
         PROGRAM
 
 
+if len(CORPUS_SOURCES) >= BLOCK:
+
+    rule signatures_of_block:
+        """Stand for the signatures of many sources, else all below would name each of them: half a million for 1,000."""
+        input:
+            lambda wildcards: of_source("results/corpus/signatures/{source}/{shard}.parquet", block(wildcards.block)),
+        output:
+            "results/corpus/signatures/{block}.txt",
+        localrule: True
+        shell:
+            "stat --printf '%n %s %Y\\n' -- {input:q} > {output:q}"
+
+
 rule deduplicate:
     """List a source's documents that are exact or near-duplicates, within it or of sources above it in the sheet."""
     input:
-        lambda wildcards: of_source("results/corpus/signatures/{source}/{shard}.parquet", up_to(wildcards.source)),
+        lambda wildcards: signatures_up_to(wildcards.source),
     output:
         output="results/corpus/duplicates/{source}.parquet",
     conda:
@@ -292,6 +325,7 @@ rule corpus:
         **program("corpus"),
         settings=to_json(SETTINGS.corpus),
         seed=SETTINGS.seed,
-        sources=json_rows(CORPUS_SOURCES.values(), *DESCRIBED_COLUMNS),
+        sheet=SETTINGS.corpus.sources,
+        watched=json_rows(CORPUS_SOURCES.values(), *DESCRIBED_COLUMNS),
     shell:
         PROGRAM

@@ -1,8 +1,7 @@
 r"""Bring the finished corpus together: counts, a data card and the manifest that later stages depend on.
 
     python scripts/corpus.py --settings '{"minimum_length": 100}' --seed 1 \
-        --sources '[{"name": "news", "uri": "data/news.jsonl", "license": "CC0-1.0"}]' \
-        --output results/corpus/manifest.json
+        --sheet config/corpus.tsv --output results/corpus/manifest.json
 
 Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, mix/SOURCE.json,
 clean/SOURCE/SHARD.json, shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json, with corpus.good_examples
@@ -11,7 +10,6 @@ Writes summary.tsv (a row per source and rule), README.md and, last, the manifes
 on or to hold out.
 """
 
-import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,14 +19,15 @@ import pandas as pd
 
 from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
+from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
 from lib.corpus.data_card import data_card
 from lib.corpus.duplicates.shared_lines import first_shared_lines
 from lib.corpus.quality.judgement import Judgement
 from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
-from lib.settings.corpus import CorpusSettings
-from lib.settings.sheets import Source
+from lib.settings.corpus import CorpusSettings, SourceSettings
+from lib.settings.sheets import Source, read_sheet
 
 SPLITS = ("train", "validation")
 PACKAGES = ("numpy", "opencc", "polars", "pyarrow", "rensa", "selectolax")  # whose versions shape the shards
@@ -64,13 +63,14 @@ def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("--settings", required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--sources", required=True, help="JSON list of objects with name, uri and license")
+    parser.add_argument("--sheet", required=True, help="the sources, which may be too many for a command line")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(CorpusSettings, args.settings)
     directory: Path = args.output.parent
 
-    sources = [read_counts(directory, Source(**row), settings) for row in json.loads(args.sources)]
+    rows = read_sheet(local_path(args.sheet), SourceSettings)
+    sources = [read_counts(directory, row, settings) for row in rows.values()]
     table = summarise(sources)
     check(table, settings)
     with new_file(directory / "summary.tsv") as path:

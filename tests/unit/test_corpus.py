@@ -45,6 +45,13 @@ PROSE = "".join(
 )
 
 
+def write_sheet(path: Path, rows: list[dict[str, Any]]) -> None:
+    cells = [{key: value for key, value in row.items() if key != "settings"} | row.get("settings", {}) for row in rows]
+    columns = list(dict.fromkeys(key for row in cells for key in row))
+    lines = ["\t".join(str(row.get(column, "")) for column in columns) for row in cells]
+    path.write_text("\n".join(["\t".join(columns), *lines]), encoding="utf-8")
+
+
 class Run:
     """The whole stage, program by program, as the rules call them."""
 
@@ -115,7 +122,9 @@ class Run:
                 self.shard(split, output, name, shard, part(SplitSettings), seed=1, **length)
         if everything.decontaminate:
             self.decontaminate(list(sources), shards, part(DecontaminationSettings))
-        self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sources=rows)
+        sheet = self.directory.parent / f"{self.directory.name}.tsv"
+        write_sheet(sheet, rows)
+        self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sheet=sheet)
         return self.directory / "manifest.json"
 
     def decontaminate(self, sources: list[str], shards: int, settings: str) -> None:

@@ -1,7 +1,8 @@
-"""Sources that several jobs read."""
+"""Large sources, which several jobs read, and many of them."""
 
 import json
 import random
+import re
 
 import polars as pl
 
@@ -56,3 +57,22 @@ def test_a_download_is_not_divided(fresh: Workspace) -> None:
     sheet.write_text("name\turi\tparts\nmany\thttps://example.org/a.jsonl\t2\n", encoding="utf-8")
     (error,) = fresh.snakemake("-n").errors
     assert "source many: parts is 2, but one job downloads https://example.org/a.jsonl" in error
+
+
+def test_plans_do_not_grow_with_the_square_of_the_sources(fresh: Workspace) -> None:
+    rows = [f"source_{number}\tdata/stories.jsonl\tlicence {number}" for number in range(65)]
+    (fresh.root / "config" / "corpus.tsv").write_text("\n".join(["name\turi\tlicense", *rows]), encoding="utf-8")
+    plan = fresh.make("-n", "-p", "results/corpus/manifest.json")
+    inputs = re.findall(r"^rule deduplicate:\n(?:    \w.*\n)*?    input: (.*)$", plan, re.MULTILINE)
+    assert len(inputs) == 65
+    assert max(len(files.split(", ")) for files in inputs) == 1 + 29 * 2  # one block, and the shards of 29 sources
+    (last,) = (files for files in inputs if "source_64/0001.parquet" in files)
+    assert last.split(", ")[:3] == [
+        "results/corpus/signatures/block_0.txt",
+        "results/corpus/signatures/block_1.txt",
+        "results/corpus/signatures/source_60/0000.parquet",
+    ]
+    # A command line of 128 KiB is too long for Linux.
+    (command,) = re.findall(r"^Shell command: .*?(python \S*/corpus\.py .*)$", plan, re.MULTILINE)
+    assert "source_" not in command
+    assert "licence" not in command
