@@ -64,7 +64,8 @@ def main() -> None:
     )
 
     say(f"corpus: fetch {place}: fetching {source.uri}")
-    with fetched_source_files(source.uri, args.downloads, source.sha256) as files, ExitStack() as outputs:
+    # Whether files have changed is known before anything is published.
+    with ExitStack() as outputs, fetched_source_files(source.uri, args.downloads, source.sha256) as files:
         formats, ignored = choose_formats(list(files), source.uri, source.format)
         if part.number > 1:
             ignored = []  # the first part tells of them

