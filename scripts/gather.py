@@ -10,14 +10,13 @@ documents stay where they are: from these numbers, clean.py knows which of them 
 from contextlib import ExitStack
 from pathlib import Path
 
-import polars as pl
-
 from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.fetching.facts import FILES, added_up, joined_files, tell
 from lib.corpus.storage.batches import TableWriter
 from lib.corpus.storage.quarantine import Quarantine
+from lib.corpus.storage.shards import read_shard
 from lib.files.text_files import Broken
 from lib.settings.base import from_json
 from lib.settings.corpus import FetchSettings
@@ -44,14 +43,12 @@ def main() -> None:
         table = outputs.enter_context(new_file(corpus / "files" / f"{source}.parquet"))
         quarantine = outputs.enter_context(new_file(corpus / "quarantine" / f"{source}.parquet"))
         with TableWriter(table, FILES) as file_rows, Quarantine(quarantine) as broken:
-            files = joined_files(
-                [pl.read_parquet(corpus / "files" / source / f"{part}.parquet") for part in args.parts]
-            )
+            files = joined_files([read_shard(corpus / "files" / source / f"{part}.parquet") for part in args.parts])
             for row in files.iter_rows(named=True):
                 facts.add_file(row)
                 file_rows.add(row)
             for part in args.parts:
-                for record in pl.read_parquet(corpus / "quarantine" / source / f"{part}.parquet").iter_rows(named=True):
+                for record in read_shard(corpus / "quarantine" / source / f"{part}.parquet").iter_rows(named=True):
                     broken.put(record.pop("file"), Broken(**record))
         if facts.quarantined and not facts.documents:
             raise UserError(f"{facts.uri}: no record can be read; the first one: {broken.first}")

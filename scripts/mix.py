@@ -19,7 +19,7 @@ import polars as pl
 from lib.core.outputs import new_file, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.split.sampling import are_held_out, copies, places, validation_draws
-from lib.corpus.storage.shards import document_id, shard_paths
+from lib.corpus.storage.shards import document_id, read_shard, shard_paths
 from lib.settings.base import from_json
 from lib.settings.corpus import SplitSettings
 
@@ -55,9 +55,9 @@ def main() -> None:
 
 def unique_documents(directory: Path, source: str, shards: int) -> Iterator[pl.DataFrame]:
     """Documents of each shard that are no duplicates: columns characters, text_hash."""
-    duplicates = pl.read_parquet(directory / "duplicates" / f"{source}.parquet", columns=["id"])["id"]
+    duplicates = read_shard(directory / "duplicates" / f"{source}.parquet", columns=["id"])["id"]
     for path in shard_paths(directory / "signatures" / source, shards):
-        documents = pl.read_parquet(path, columns=["number", "characters", "text_hash"])
+        documents = read_shard(path, columns=["number", "characters", "text_hash"])
         ids = pl.Series([document_id(source, number) for number in documents["number"]], dtype=pl.String)
         yield documents.filter(~ids.is_in(duplicates.implode())).drop("number")
 

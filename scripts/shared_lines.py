@@ -15,7 +15,7 @@ import polars as pl
 
 from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.shared_lines import find_shared, with_examples
-from lib.corpus.storage.shards import shard_paths, write_shard
+from lib.corpus.storage.shards import count_rows, read_shard, shard_paths, write_shard
 from lib.settings.base import from_json
 from lib.settings.corpus import SharedLineSettings
 
@@ -31,9 +31,9 @@ def main() -> None:
     settings = from_json(SharedLineSettings, args.settings)
 
     lines, clean = (shard_paths(args.directory / folder / args.source, args.shards) for folder in ("lines", "clean"))
-    ids = pl.read_parquet(args.directory / "duplicates" / f"{args.source}.parquet", columns=["id"])["id"]
+    ids = read_shard(args.directory / "duplicates" / f"{args.source}.parquet", columns=["id"])["id"]
     duplicates = ids.str.extract(r":(\d+)$").cast(pl.UInt64)
-    documents = pl.scan_parquet(clean).select(pl.len()).collect().item() - len(duplicates)
+    documents = sum(count_rows(path) for path in clean) - len(duplicates)
     least = max(settings.shared_line_documents, math.ceil(settings.shared_line_share * documents))
     found = find_shared(lines if settings.strip_shared_lines else [], duplicates, least)
     write_shard(with_examples(found, args.source, clean), args.output)

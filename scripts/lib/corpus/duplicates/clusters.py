@@ -11,7 +11,7 @@ DuckDB 2.0 finds the same among ten million documents in 100 CPU seconds and 3.9
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from lib.corpus.duplicates.minhash import band_names
+from lib.corpus.storage.shards import intact, read_shard
 
 Keys = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -159,7 +160,7 @@ class CandidatePairs:
 
 def gather_signatures(sources: Sequence[Sequence[Path]], members: Keys, path: Path) -> npt.NDArray[np.uint16]:
     """Signatures of the documents `members` (sorted), in a new file at `path` that is mapped into memory."""
-    size = pl.read_parquet_schema(sources[-1][0])["signature"].shape[0]  # type: ignore[attr-defined]
+    size = _schema(sources)["signature"].shape[0]  # type: ignore[attr-defined]
     with path.open("wb") as file:
         # Reserved first: a full disk is an error here, and a crash once the file is mapped.
         os.posix_fallocate(file.fileno(), 0, max(1, len(members) * size * 2))
@@ -170,13 +171,19 @@ def gather_signatures(sources: Sequence[Sequence[Path]], members: Keys, path: Pa
             place = np.searchsorted(members, keys)
             hit = np.flatnonzero(np.append(members, -1)[place] == keys)
             if len(hit):
-                signatures = pl.read_parquet(shard, columns=["signature"])["signature"]
+                signatures = read_shard(shard, columns=["signature"])["signature"]
                 stored[place[hit]] = signatures.gather(hit).explode().to_numpy().reshape(len(hit), size)
     return stored
 
 
 def _bands(sources: Sequence[Sequence[Path]]) -> int:
-    return sum(name.startswith("band") for name in pl.read_parquet_schema(sources[-1][0]))
+    return sum(name.startswith("band") for name in _schema(sources))
+
+
+def _schema(sources: Sequence[Sequence[Path]]) -> Mapping[str, pl.DataType]:
+    path = sources[-1][0]
+    with intact(path):
+        return pl.read_parquet_schema(path)
 
 
 def _keys(paths: Sequence[Path], rank: int) -> Keys:
@@ -189,7 +196,7 @@ def _number(keys: Keys) -> Keys:
 
 def _column(paths: Sequence[Path], column: str) -> Hashes:
     """A column of whole numbers from all files, one after another."""
-    parts = [pl.read_parquet(path, columns=[column])[column].to_numpy() for path in paths]
+    parts = [read_shard(path, columns=[column])[column].to_numpy() for path in paths]
     return np.concatenate(parts)
 
 

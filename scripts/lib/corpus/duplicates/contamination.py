@@ -16,6 +16,7 @@ import polars as pl
 from lib.corpus.extraction.html_tags import strip_markup
 from lib.corpus.extraction.page_tree import is_page
 from lib.corpus.reading.documents import Reading, read_documents
+from lib.corpus.storage.shards import read_shard
 from lib.files.decoding import valid_text
 from lib.files.formats import RECORDS, TEXTS
 from lib.files.records import read_records
@@ -45,7 +46,7 @@ class Index:
     def load(cls, directory: Path) -> "Index":
         """What `save` wrote, mapped into memory."""
         hashes, owners = (np.load(directory / name, mmap_mode="r") for name in ("hashes.npy", "owners.npy"))
-        return cls(hashes, owners, pl.read_parquet(directory / "names.parquet")["name"])
+        return cls(hashes, owners, read_shard(directory / "names.parquet")["name"])
 
 
 def index_texts(texts: Iterable[tuple[str, str]], length: int) -> Index:

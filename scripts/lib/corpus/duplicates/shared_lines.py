@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lib.corpus.storage.shards import document_id
+from lib.corpus.storage.shards import document_id, intact, read_shard
 from lib.text.chunks import cut, rewritten, slices
 from lib.text.ngrams import Hashes, folded, line_hashes
 from lib.text.series import content_of
@@ -98,7 +98,7 @@ def find_shared(files: Sequence[Path], duplicates: Iterable[int], least: int) ->
 
 def _read(files: Sequence[Path], gone: npt.NDArray[np.uint64]) -> Iterator[pl.DataFrame]:
     for file in files:
-        part = pl.read_parquet(file)
+        part = read_shard(file)
         yield part.filter(pl.Series(~np.isin(part["number"].to_numpy(), gone), dtype=pl.Boolean))
 
 
@@ -114,13 +114,14 @@ def with_examples(found: pl.DataFrame, source: str, files: Sequence[Path]) -> pl
     if not len(found):
         return found.select("line", "documents", text=pl.lit(None, pl.String))
     ids = [document_id(source, number) for number in found["number"]]
-    texts = (
-        pl.scan_parquet([files[shard] for shard in sorted({number % len(files) for number in found["number"]})])
-        .filter(pl.col("id").is_in(ids))
-        .select("id", text=pl.col("text").str.split("\n"))
-        .explode("text")
-        .collect(engine="streaming")
-    )
+    with intact(files[0].parent):
+        texts = (
+            pl.scan_parquet([files[shard] for shard in sorted({number % len(files) for number in found["number"]})])
+            .filter(pl.col("id").is_in(ids))
+            .select("id", text=pl.col("text").str.split("\n"))
+            .explode("text")
+            .collect(engine="streaming")
+        )
     texts = texts.with_columns(line=line_keys(texts["text"])).unique(["id", "line"], keep="first", maintain_order=True)
     return (
         found.with_columns(id=pl.Series(ids, dtype=pl.String))
@@ -131,7 +132,7 @@ def with_examples(found: pl.DataFrame, source: str, files: Sequence[Path]) -> pl
 
 def first_shared_lines(path: Path, number: int) -> list[str]:
     """The most frequent lines of a file that holds what `with_examples` gives."""
-    return pl.read_parquet(path, columns=["text"], n_rows=number)["text"].drop_nulls().to_list()
+    return read_shard(path, columns=["text"], rows=number)["text"].drop_nulls().to_list()
 
 
 def without_shared_lines(texts: pl.Series, shared: pl.Series) -> pl.Series:

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from lib.corpus.duplicates.shared_lines import without_shared_lines
+from lib.corpus.storage.shards import read_shard
 from lib.text.series import character_lengths
 
 
@@ -29,8 +30,8 @@ class Remainder:
     """Divides batches of documents of one source."""
 
     def __init__(self, directory: Path, source: str, minimum_length: int) -> None:
-        self._duplicates = pl.read_parquet(directory / "duplicates" / f"{source}.parquet", columns=["id", "rule"])
-        self._lines = pl.read_parquet(directory / "shared_lines" / f"{source}.parquet", columns=["line"])["line"]
+        self._duplicates = read_shard(directory / "duplicates" / f"{source}.parquet", columns=["id", "rule"])
+        self._lines = read_shard(directory / "shared_lines" / f"{source}.parquet", columns=["line"])["line"]
         self._minimum_length = minimum_length
 
     def __call__(self, documents: pl.DataFrame) -> Remaining:

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lib.corpus.storage.shards import intact
 from lib.text.series import byte_lengths
 
 BATCH_BYTES = 1 << 25  # of text held at a time
@@ -43,7 +44,7 @@ def in_batches(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 def row_groups(path: Path) -> Iterator[pl.DataFrame]:
     """The row groups of a Parquet file; one without rows if there is none."""
     # Without buffering ahead, a page is read at a time; else, a whole row group.
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
+    with intact(path), pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
         for number in range(file.num_row_groups):
             yield _frame(file.read_row_group(number, use_threads=False))
         if not file.num_row_groups:

@@ -8,6 +8,7 @@ import polars as pl
 
 from lib.core.outputs import read_json
 from lib.corpus.storage.batches import batches
+from lib.corpus.storage.shards import read_shard
 
 TEXT_BYTES = 1 << 20  # tokens with their places take a hundred times the memory of their text
 Split = Literal["train", "validation"]
@@ -16,7 +17,7 @@ Split = Literal["train", "validation"]
 def texts(manifest: Path, split: Split) -> Iterator[tuple[str, str]]:
     """(source, text) of every document of a split, shard by shard, in the manifest's order."""
     for source, shard in _shards(manifest, split):
-        for text in pl.read_parquet(shard, columns=["text"])["text"]:
+        for text in read_shard(shard, columns=["text"])["text"]:
             yield source, text
 
 

@@ -3,7 +3,7 @@
 import resource
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,28 @@ def deal(texts: Iterable[str], source: str, paths: list[Path]) -> Iterator[tuple
             del text  # the next one is read while this name would hold it
         flush()
     yield documents, characters
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """Raise UserError when reading the Parquet file at `path`, which an earlier step made, fails in the block."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read ({reason}); delete it and run again") from None
+
+
+def read_shard(path: Path, columns: list[str] | None = None, rows: int | None = None) -> pl.DataFrame:
+    """The first `rows` or all rows of a Parquet file that an earlier step made; UserError when it cannot be read."""
+    with intact(path):
+        return pl.read_parquet(path, columns=columns, n_rows=rows)
+
+
+def count_rows(path: Path) -> int:
+    """Number of rows of a Parquet file that an earlier step made; UserError when it cannot be read."""
+    with intact(path):
+        return int(pq.read_metadata(path).num_rows)
 
 
 def write_shard(frame: pl.DataFrame, path: Path) -> None:

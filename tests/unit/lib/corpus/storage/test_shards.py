@@ -6,7 +6,17 @@ import pytest
 from lib.core.errors import UserError
 from lib.core.outputs import sha256_file
 from lib.corpus.storage import shards
-from lib.corpus.storage.shards import Counts, add, deal, describe_file, shard_paths, write_shard
+from lib.corpus.storage.batches import batches
+from lib.corpus.storage.shards import (
+    Counts,
+    add,
+    count_rows,
+    deal,
+    describe_file,
+    read_shard,
+    shard_paths,
+    write_shard,
+)
 
 
 def test_documents_are_dealt_round_robin(tmp_path: Path) -> None:
@@ -57,3 +67,15 @@ def test_counts_add_up() -> None:
     for texts in (["一二", "三"], [], ["四"]):
         add(counts, "kept", pl.DataFrame({"text": texts}, schema={"text": pl.String}))
     assert counts == {"kept": {"documents": 3, "characters": 4}}
+
+
+@pytest.mark.parametrize("kept", [0, 3, 200, -9])
+def test_a_shard_that_is_cut_off_or_damaged_is_one_clear_line(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "0000.parquet"
+    pl.DataFrame({"id": ["a:00000000"], "text": ["槐花"]}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    for read in (read_shard, count_rows, lambda path: list(batches(path))):
+        with pytest.raises(UserError, match=r"0000\.parquet cannot be read \(.*\); delete it and run again"):
+            read(path)
+    with pytest.raises(UserError, match=r"none\.parquet cannot be read"):
+        read_shard(tmp_path / "none.parquet")
