@@ -13,6 +13,7 @@ finished shards of the sources above it, too, unless corpus.decontaminate checks
 
 # The parts of each source that several jobs read.
 PARTS = {name: part_names(row.parts) for name, row in CORPUS_SOURCES.items() if row.parts > 1}
+IN_PARTS = f"{{source,{'|'.join(PARTS)}}}"
 
 # Sources whose signatures one file stands for.
 BLOCK = 30
@@ -66,38 +67,28 @@ rule fetch:
 
 if PARTS:
 
-    rule fetch_part:
-        """Read one part of a source and deal its documents into files of its own, one for each shard."""
-        input:
-            lambda wildcards: INPUTS.watched_files(wildcards.source),
+    # Each part is dealt into files of its own, one for each shard.
+    use rule fetch as fetch_part with:
         output:
             expand("results/corpus/raw/{{source}}/{{part}}/{shard}.parquet", shard=SHARDS),
             "results/corpus/files/{source}/{part}.parquet",
             "results/corpus/quarantine/{source}/{part}.parquet",
             output="results/corpus/raw/{source}/{part}.json",
-        conda:
-            "../envs/text.yaml"
-        resources:
-            runtime=doubling(120),
         params:
             **program("fetch", "part"),
             settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
             source=lambda wildcards: CORPUS_SOURCES[wildcards.source].as_read(),
             watched=lambda wildcards: INPUTS.watched_listing(wildcards.source),
             shards=len(SHARDS),
-        shell:
-            PROGRAM
 
     rule gather:
         """Count what the parts of a source hold together. Its documents stay where they are."""
         input:
             lambda wildcards: expand(rules.fetch_part.output, part=PARTS[wildcards.source], allow_missing=True),
         output:
-            "results/corpus/files/{source}.parquet",
-            "results/corpus/quarantine/{source}.parquet",
-            output="results/corpus/raw/{source}.json",
-        wildcard_constraints:
-            source="|".join(PARTS),
+            f"results/corpus/files/{IN_PARTS}.parquet",
+            f"results/corpus/quarantine/{IN_PARTS}.parquet",
+            output=f"results/corpus/raw/{IN_PARTS}.json",
         conda:
             "../envs/text.yaml"
         params:
