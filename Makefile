@@ -1,8 +1,10 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, report, chat, export, push, crate, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, report, chat, serve, web, export, push, crate, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
+HOST ?= 127.0.0.1
+PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
@@ -17,11 +19,13 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat export push crate compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run report chat serve web export push crate compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
-	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, export, sweep, prune, clean"
+	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, serve, web, export, sweep, prune, clean"
+	@echo "make serve    answer other programs by OpenAI's interface, on this machine alone: PORT=8000, HOST=127.0.0.1"
+	@echo "make web      the same, and open the chat page: the finished and the base model side by side"
 	@echo "make export   write the finished model as export.formats says: GGUF, safetensors, adapters (results/export/)"
 	@echo "make compare  put all runs side by side in runs/compare.html, or some: RUNS=\"demo my_run\""
 	@echo "make sweep    try the settings that your file names under sweep; report and best.yaml are in results/sweep"
@@ -61,7 +65,13 @@ crate: $(VENV)/.installed
 	@$(FOLDER) && $(BIN)/python scripts/crate.py --results "$$folder/results"
 
 chat: $(VENV)/.installed
-	@$(FOLDER) && $(BIN)/python scripts/chat.py --model "$$folder/results"
+	@$(BIN)/python scripts/chat.py --files $(CONFIG)
+
+serve: $(VENV)/.installed-serving
+	@$(BIN)/python scripts/serve.py $(CONFIG) --host $(HOST) --port $(PORT)
+
+web: $(VENV)/.installed-serving
+	@$(BIN)/python scripts/serve.py $(CONFIG) --host $(HOST) --port $(PORT) --open
 
 export: $(VENV)/.installed-export
 	@$(FOLDER) && $(SNAKEMAKE) -- export
@@ -129,12 +139,17 @@ $(VENV)/.installed: envs/requirements.txt envs/constraints.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile -r envs/requirements.txt -c envs/constraints.txt
 	@touch $@
 
+$(VENV)/.installed-serving: $(VENV)/.installed envs/requirements-serving.txt
+	@echo "Installing the server into $(VENV)"
+	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-serving.txt -c envs/constraints.txt
+	@touch $@
+
 $(VENV)/.installed-export: $(VENV)/.installed envs/requirements-export.txt
 	@echo "Installing llama.cpp for GGUF files into $(VENV)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-export.txt -c envs/constraints.txt
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed-export envs/requirements-test.txt
+$(VENV)/.installed-test: $(VENV)/.installed-export $(VENV)/.installed-serving envs/requirements-test.txt
 	@echo "Installing the test tools into $(VENV)"
 	@$(BIN)/pip install -qq --disable-pip-version-check -r envs/requirements-test.txt -c envs/constraints.txt
 	@# Programs that tests start write no bytecode. A few files of packages are templates that do not compile.

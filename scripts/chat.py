@@ -1,19 +1,23 @@
 """Talk to a model on the terminal.
 
 Usage:
+    python scripts/chat.py --files config/qwen3-0.6b.yaml
     python scripts/chat.py --model results/sft_model
     python scripts/chat.py --model results/sft_model --prompt '关羽是谁？' --temperature 0
 
 The chat template writes the date of sft.date, or today's where a model of another origin asks for it.
 
-In a conversation: /reset forgets what was said, /quit (or Ctrl-D) ends, Ctrl-C stops an answer.
+In a conversation: /reset forgets what was said, /quit (or Ctrl-D) ends, Ctrl-C stops an answer. Pasted lines stay
+together; Alt-Enter begins a new line.
 """
 
-import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from prompt_toolkit import PromptSession
+from prompt_toolkit.key_binding import KeyBindings
 from transformers import (
     GenerationConfig,
     PreTrainedModel,
@@ -26,6 +30,9 @@ from lib.core.errors import UserError
 from lib.core.program import program_parser, run
 from lib.models.compute import pick_device
 from lib.models.loading import load_model, load_tokenizer, quiet_libraries
+from lib.runs.models import finished_model
+from lib.runs.names import run_folder, run_name
+from lib.runs.settings_files import read_settings
 
 HELP = "/reset forgets the conversation, /quit ends it, Ctrl-C stops an answer."
 
@@ -97,12 +104,11 @@ class Chat:
 
 def converse(chat: Chat) -> None:
     """Read questions until /quit or the end of the input."""
-    with contextlib.suppress(ImportError):  # gives input() history and line editing where the platform has it
-        import readline  # noqa: F401
     print(HELP)
+    ask = question_reader()
     while True:
         try:
-            text = input("\n> ").strip()
+            text = ask().strip()
         except EOFError:
             print()
             return
@@ -125,18 +131,26 @@ def converse(chat: Chat) -> None:
                 print(f"({error})")
 
 
+def question_reader() -> Callable[[], str]:
+    """What reads a question: a line editor on a terminal, else plain lines. It raises EOFError at the end."""
+    if not sys.stdin.isatty():
+        return lambda: input("\n> ")
+    keys = KeyBindings()
+    keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
+    session: PromptSession[str] = PromptSession("\n> ", key_bindings=keys, prompt_continuation="  ")
+    return session.prompt
+
+
 def load(directory: Path, gpu: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The model in `directory`, or of the last stage of a run with these results; UserError when there is none."""
-    stages = (directory / name for name in ("sft_model", "pretrain_model"))
-    directory = next((stage for stage in stages if (stage / "config.json").is_file()), directory)
-    if not (directory / "config.json").is_file():
-        raise UserError(f"{directory} holds no model yet; `make run` makes it, or name another with --model")
+    directory = finished_model(directory)
     return load_model(directory, pick_device(gpu)), load_tokenizer(directory)
 
 
 def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("--model", type=Path, default=Path("results"), help="model, or results of a run")
+    parser.add_argument("--files", nargs="*", type=Path, help="settings files of a run, instead of --model")
     parser.add_argument("--prompt", help="answer this and stop, instead of a conversation")
     parser.add_argument("--system", default="", help="system message; the chat template's own when not given")
     parser.add_argument("--temperature", type=float, default=0.7, help="0 always takes the most likely token")
@@ -144,10 +158,15 @@ def main() -> None:
     parser.add_argument("--repetition-penalty", type=float, default=1.1, help="above 1: what was said is less likely")
     parser.add_argument("--max-new-tokens", type=int, default=256, help="longest answer")
     parser.add_argument("--seed", type=int, help="the same seed gives the same answers")
-    parser.add_argument("--gpu", type=int, default=0, help="GPUs to use; 0 computes on the CPU")
+    parser.add_argument("--gpu", type=int, help="1 computes on a GPU, 0 on the CPU; as in the settings with --files")
     args = parser.parse_args()
     quiet_libraries()
-    model, tokenizer = load(args.model, args.gpu)
+    directory, gpu = args.model, args.gpu or 0
+    if args.files is not None:
+        settings = read_settings(args.files)
+        directory = run_folder(run_name(settings.run, args.files)) / "results"
+        gpu = min(settings.gpu, 1) if args.gpu is None else args.gpu
+    model, tokenizer = load(directory, gpu)
     if args.seed is not None:
         torch.manual_seed(args.seed)
     chat = Chat(

@@ -33,7 +33,7 @@ WORDS = (
 )
 FILE_WORDS = ("mkdir ", "printf ", "head ", "sed ")
 """How lines begin that make the files of a tutorial."""
-SHOW_HELP = ("chat.py", "summary.py", "report.py", "tests/benchmarks/")
+SHOW_HELP = ("chat.py", "serve.py", "summary.py", "report.py", "tests/benchmarks/")
 """Programs that need what only a finished run has, or minutes."""
 NEVER_RUN = ("test", "test-all", "check", "format", "docs", "clean", "bench-")
 """Targets of make that change the clone or take minutes: only their recipes are looked up."""
@@ -107,7 +107,8 @@ def test_documents_have_commands() -> None:
 def test_a_command_works_as_it_is_written(command: str, clone: Workspace) -> None:
     words = shlex.split(command)
     if words[0] == "make":
-        installed = [option for name in (".installed", ".installed-test") for option in ("-o", f".venv/{name}")]
+        stamps = [f".venv/.installed{part}" for part in ("", "-test", "-export", "-serving")]
+        installed = [option for stamp in stamps for option in ("-o", stamp)]
         dry = ["-n"] if words[1].startswith(NEVER_RUN) else []
         words = ["make", *installed, *dry, *words[1:]]
     finished = clone.run(*words, PATH=f"/usr/bin:/bin:{os.environ['PATH']}")

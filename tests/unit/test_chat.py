@@ -1,6 +1,7 @@
 """The terminal chat, driven through its standard input as a person would."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from lib.core.errors import UserError
 from lib.models.loading import load_model, load_tokenizer
 from tiny_model import make_tiny_model
 
+READY = b"\x1b[?2004h"
+"""What a line editor sends when it waits for input: that pasted text be bracketed."""
 PROGRAM = Path(__file__).parents[2] / "scripts" / "chat.py"
 
 
@@ -103,3 +106,31 @@ def test_an_interrupted_answer_leaves_no_trace(model: Path, monkeypatch: pytest.
         chat.say("hi")
     handle.remove()
     assert chat.turns == []
+
+
+def test_pasted_lines_are_one_question_on_a_terminal(model: Path) -> None:
+    terminal, theirs = pty.openpty()
+    flags = ["--model", str(model), "--max-new-tokens", "3", "--temperature", "0"]
+    environment = os.environ | {"TERM": "xterm", "LANG": "C.UTF-8"}
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM), *flags], stdin=theirs, stdout=theirs, stderr=subprocess.STDOUT, env=environment
+    )
+    os.close(theirs)
+    read_until(terminal, READY)
+    os.write(terminal, "\x1b[200~第一行\n/quit\x1b[201~\r".encode())  # a paste, as terminals bracket it
+    read_until(terminal, READY)
+    assert process.poll() is None  # the second line of the paste was no command
+    os.write(terminal, b"/reset\r")
+    read_until(terminal, b"(forgotten)", READY)
+    os.write(terminal, b"\x04")
+    assert process.wait(timeout=120) == 0
+    os.close(terminal)
+
+
+def read_until(terminal: int, *wanted: bytes) -> None:
+    """Read what a terminal shows until all of `wanted` were there, one behind the other."""
+    shown = b""
+    for part in wanted:
+        while part not in shown:
+            shown += os.read(terminal, 1 << 16)
+        shown = shown.partition(part)[2]

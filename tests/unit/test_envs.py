@@ -41,7 +41,7 @@ def test_an_environment_has_the_tested_versions(environment: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-test.txt", "requirements-export.txt", "requirements-lm-eval.txt"]
+    "name", [f"requirements{part}.txt" for part in ("", "-test", "-export", "-serving", "-lm-eval")]
 )
 def test_the_constraints_contradict_no_requirement(name: str) -> None:
     constraints = pins_in("constraints.txt")

@@ -24,6 +24,7 @@ FLOORS = [
     {"report"},
     {"runs"},
     {"sweep"},
+    {"serving"},
     {"workflow"},
 ]
 PACKAGES = sorted(path.name for path in LIB.iterdir() if path.is_dir() and path.name != "__pycache__")
