@@ -147,6 +147,20 @@ def test_the_new_tokens_are_there(finished: Workspace) -> None:
     assert manifest["counts"]["characters_per_token_extended"] > manifest["counts"]["characters_per_token_base"]
 
 
+def test_the_models_folder_holds_nothing_of_snakemake(finished: Workspace) -> None:
+    assert not list((finished.root / "results" / "sft_model").glob(".*"))
+
+
+def test_a_figure_that_misses_its_bound_ends_the_run_after_all_is_written(done: Workspace) -> None:
+    bound = 'evaluation={{"require": {{"response_bits_per_character": {{"maximum": {}}}}}}}'
+    missed = done.snakemake("--config", bound.format(0.1), "--", "model")
+    assert missed.status != 0
+    assert "error: evaluation.require: response_bits_per_character of finetuned is" in missed.output
+    assert "maximum is 0.1" in missed.output
+    assert (done.root / "results" / "sft_model" / "model.safetensors").is_file()
+    assert "1 bounds are met" in done.make("--config", bound.format(50), "--", "model")
+
+
 def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:
     assert "Nothing to be done" in finished.make("results/sft_model")
     assert "Nothing to be done" in finished.make()

@@ -46,8 +46,9 @@ def difference_table(measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def figure_interval(items: pd.DataFrame) -> Interval:
-    """A figure over `items`, with its interval."""
-    return ratio_interval(items["amount"], items["size"], resampled_units(list(items["document"])))
+    """A figure over `items`, with its interval; without one where all items are alike, as resampling shows nothing."""
+    found = ratio_interval(items["amount"], items["size"], resampled_units(list(items["document"])))
+    return Interval(found.value) if found.low == found.high else found
 
 
 def difference_interval(one: pd.DataFrame, other: pd.DataFrame) -> Interval:
