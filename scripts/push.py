@@ -22,6 +22,7 @@ from lib.core.outputs import read_json, sha256_file
 from lib.core.program import program_parser, run, say
 
 TOKEN = "HF_TOKEN"
+CARD = "README.md"
 
 
 def main() -> None:
@@ -45,22 +46,25 @@ def main() -> None:
         raise UserError(f"set {TOKEN} to a token of the hub that may write; it is never stored")
     try:
         say(f"push: {upload(args.model, files, args.repo, is_private=not args.public)}")
-    except HfHubHTTPError as error:
-        raise UserError(f"the hub refused {args.repo}: {error}") from None
+    except (HfHubHTTPError, ValueError) as error:
+        raise UserError(f"the hub refused {args.repo}: {' '.join(str(error).split())}") from None
 
 
 def checked_files(model: Path) -> list[Path]:
-    """The files of the model in order; UserError unless they are those of its manifest, and the card can be read."""
+    """The files of the model in order; UserError unless they are those of its manifest, and the card can be read.
+
+    The card may have been edited: a hub may not know the base model or a data set by the name that it has here.
+    """
     if not model.is_dir():
         raise UserError(f"{model} does not exist; `make run` makes it")
     described = read_json(model / NAME)["files"]
     for name, facts in described.items():
-        if not (model / name).is_file() or sha256_file(model / name) != facts["sha256"]:
+        if name != CARD and (not (model / name).is_file() or sha256_file(model / name) != facts["sha256"]):
             raise UserError(f"{model / name} is not the file that {NAME} describes; run again, then push")
     try:
-        ModelCard.load(model / "README.md")
-    except ValueError as error:
-        raise UserError(f"{model / 'README.md'} is no model card: {error}") from None
+        ModelCard.load(model / CARD)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{model / CARD} is no model card: {error}") from None
     return [model / name for name in sorted([*described, NAME])]
 
 

@@ -25,6 +25,7 @@ class Hub:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, str]] = []
         self.visibility = ""
+        self.complaints: list[str] = []
         self.files: dict[str, bytes] = {}
         self.url = ""
 
@@ -33,7 +34,7 @@ class Hub:
             self.visibility = json.loads(body)["visibility"]
             return {"url": f"{self.url}/me/mine", "id": "me/mine"}
         if path == "/api/validate-yaml":
-            return {"errors": [], "warnings": []}
+            return {"errors": [{"message": message} for message in self.complaints], "warnings": []}
         if "/preupload/" in path:
             names = [file["path"] for file in json.loads(body)["files"]]
             return {"files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]}
@@ -56,7 +57,7 @@ def hub() -> Iterator[Hub]:
             hub.requests.append(("POST", path, self.headers.get("Authorization", "")))
             answer = hub.answer(path, body)
             text = json.dumps(answer if answer is not None else {"error": "unknown"}).encode()
-            self.send_response(200 if answer is not None else 404)
+            self.send_response(404 if answer is None else 400 if answer.get("errors") else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
@@ -109,6 +110,19 @@ def test_the_files_of_the_manifest_are_uploaded(model: Path, hub: Hub) -> None:
     assert {token for _, path, token in hub.requests if "commit" in path} == {"Bearer hf_secret"}
     assert f"{hub.url}/me/mine/commit/1" in pushed.stdout
     assert "hf_secret" not in pushed.stdout + pushed.stderr
+
+
+def test_a_card_that_the_hub_refuses_is_edited_and_pushed(model: Path, hub: Hub) -> None:
+    hub.complaints = ["base_model is not valid"]
+    pushed = push(model, hub, HF_TOKEN="hf_secret")
+    assert pushed.returncode == 1
+    assert pushed.stderr.startswith("error: the hub refused me/mine: ")
+    assert "base_model is not valid" in pushed.stderr
+    assert hub.files == {}
+    hub.complaints = []
+    (model / "README.md").write_text(CARD + "Edited.\n")
+    assert push(model, hub, HF_TOKEN="hf_secret").returncode == 0
+    assert hub.files["README.md"].endswith(b"Edited.\n")
 
 
 def test_a_dry_run_sends_nothing(model: Path, hub: Hub) -> None:
