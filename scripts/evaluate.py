@@ -40,6 +40,9 @@ from lib.settings.evaluation import ScoringSettings
 from lib.text.sample import Piece, sample_pieces
 from lib.text.scripts import ANY_SCRIPT
 
+UNTRAINED = "extended"
+"""The model with untrained rows, whose answers nobody needs."""
+
 
 def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any] | None:
     """Figures over all `scores` and for each name they carry; None when there are none."""
@@ -52,10 +55,6 @@ def grouped(scores: Iterable[tuple[str, Score]]) -> dict[str, Any] | None:
         "overall": total(score for group in groups.values() for score in group).summary(),
         "parts": {name: total(group).summary() for name, group in sorted(groups.items())},
     }
-
-
-UNTRAINED = "extended"
-"""The model with untrained rows, whose answers nobody needs."""
 
 
 @dataclass(frozen=True)

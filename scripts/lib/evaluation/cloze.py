@@ -19,9 +19,9 @@ MAXIMUM_CHARACTERS = 2_000_000
 """Maximum number of characters of held-out text that questions are made from."""
 BEFORE, AFTER = 120, 20
 """Maximum number of characters before and after a gap."""
-FEWEST_BEFORE = 30
+MINIMUM_BEFORE = 30
 """Minimum number of characters before a gap: without any context, nothing can be known."""
-FEWEST_OCCURRENCES = 3
+MINIMUM_OCCURRENCES = 3
 OPTIONS = 4
 _HAN = "[\u3400-\u9fff]"
 _PLACES = "州城郡县关山江河省市镇村"
@@ -109,7 +109,7 @@ def _names(text: str) -> Iterator[tuple[str, str]]:
         for name, number in sorted(found.items()):
             occurrences = text.count(name)
             is_phrase = kind == "person" and (name[-1] in _NOT_A_NAMES_END or occurrences == number)
-            if occurrences >= FEWEST_OCCURRENCES and not is_phrase:
+            if occurrences >= MINIMUM_OCCURRENCES and not is_phrase:
                 yield kind, name
 
 
@@ -118,7 +118,7 @@ def _gaps(source: str, text: str, kind: str, name: str) -> Iterator[_Gap]:
     for match in re.finditer(re.escape(name), text):
         before = text[max(match.start() - BEFORE, 0) : match.start()]
         after = re.split(r"(?<=[。！？.!?\n])", text[match.end() : match.end() + AFTER])[0].rstrip()
-        if len(before) >= FEWEST_BEFORE:
+        if len(before) >= MINIMUM_BEFORE:
             yield _Gap(source, document, kind, name, before, after)
 
 

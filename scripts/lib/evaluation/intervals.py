@@ -22,8 +22,8 @@ CONFIDENCE = 0.95
 SEED = 1
 MINIMUM_UNITS = 5
 """Minimum number of documents; a figure over fewer of them has no interval."""
-_REPLICATES = 10_000
-_FEWEST_REPLICATES = 1_000
+_MAXIMUM_REPLICATES = 10_000
+_MINIMUM_REPLICATES = 1_000
 _DRAWS = 2 * 10**8  # draws of a document, all replicates together
 _DRAWS_AT_ONCE = 2**21
 
@@ -129,7 +129,7 @@ class _Sums:
 
 
 def _replicates(units: int) -> int:
-    return max(min(_DRAWS // max(units, 1), _REPLICATES), _FEWEST_REPLICATES)
+    return max(min(_DRAWS // max(units, 1), _MAXIMUM_REPLICATES), _MINIMUM_REPLICATES)
 
 
 def _interval(value: float, replicates: NDArray[np.float64], units: int) -> Interval:
