@@ -68,6 +68,9 @@ if SETTINGS.trains_stage_1:
                 SWEEP.of("pretrain_data", wildcards.key).settings.pretrain, pretrain.PackingSettings
             ),
             tokens=lambda wildcards: SWEEP.folder("pretrain_data", wildcards.key, "pretrain_tokens"),
+            replay=lambda wildcards: json.dumps(
+                replay_shares(CORPUS_SOURCES, SWEEP.of("pretrain_data", wildcards.key).settings.pretrain.replay)
+            ),
 
     # What trains and scores a point of a rung does not know its point when the plan is made, so its files are parameters.
     use rule pretrain as sweep_pretrain with:

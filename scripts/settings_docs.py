@@ -29,6 +29,7 @@ OTHER_TYPES = {
     "str | list[str]": "text or list of texts",
     "dict[str, lib.settings.evaluation.Bound]": "mapping of figures to bounds",
     "typing.Union[int, auto]": "whole number or auto",
+    "dict[str, float]": "mapping of names to numbers",
     "list[dict[str, typing.Any]]": "list of mappings",
     "dict[str, list[typing.Any] | lib.settings.sweep.Range]": "mapping of keys to lists or ranges",
 }

@@ -9,8 +9,8 @@ from lib.settings.evaluation import MODELS
 
 CONTROL = "control_bits_per_character"
 FORGETS = 1.0
-"""Percent of bits per character from which on a model that is surely worse is called forgetful. Less is hardly seen in
-what it writes: the same model in another number format differs by some tenths of a percent."""
+"""Percent of bits per character from which on a change that is sure counts as forgetting. Smaller ones are told with
+their interval, and not called so: with enough text, any training is surely a little worse at what it leaves out."""
 
 Name = Literal["forgets", "keeps", "cannot tell"]
 

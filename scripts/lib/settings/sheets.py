@@ -8,7 +8,7 @@ and its import would add 0.35 CPU seconds to every plan.
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_origin
@@ -210,11 +210,17 @@ def _numbers(cells: dict[str, str], where: str) -> dict[str, Any]:
     return numbers
 
 
-def replay_shares(sources: dict[str, Source]) -> dict[str, float]:
-    """Share of the tokens by name, of the sources that are replayed. UserError when nothing is left for others."""
-    shares = {name: source.replay for name, source in sources.items() if source.replay}
+def replay_shares(sources: Mapping[str, Source], others: Mapping[str, float]) -> dict[str, float]:
+    """Share of the tokens by name, of the sources that are replayed; `others` take the place of the sheet's.
+
+    Raises UserError when `others` name no source, or when nothing is left for sources that are not replayed.
+    """
+    for name in others:
+        if name not in sources:
+            raise UserError(f"pretrain.replay: no source {name}; the nearest is {nearest_name(name, list(sources))}")
+    shares = {name: source.replay for name, source in sources.items() if source.replay} | dict(others)
     if sum(shares.values()) >= 1 or (shares and len(shares) == len(sources)):
         raise UserError(
-            f"column replay: {', '.join(shares)} leave no tokens for other sources; shares must add up to less than 1"
+            f"replay: {', '.join(shares)} leave no tokens for other sources; shares must add up to less than 1"
         )
     return shares

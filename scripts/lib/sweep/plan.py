@@ -22,7 +22,7 @@ from lib.core.errors import UserError
 from lib.settings.base import to_json
 from lib.settings.evaluation import ScoringSettings
 from lib.settings.pipeline import PipelineSettings
-from lib.settings.pretrain import PackingSettings
+from lib.settings.pretrain import PackingSettings, PretrainSettings
 from lib.settings.sft import InstructionSettings
 from lib.settings.tokenizer import InitializationSettings, VocabularySettings
 from lib.settings.training import WITHOUT_EFFECT, TrainingSettings
@@ -316,11 +316,15 @@ def _reaching(settings: PipelineSettings) -> dict[str, tuple[str, list[str]]]:
         "sft_data": (to_json(settings.sft, InstructionSettings), ["tokenizer"]),
         "extended_model": (to_json(settings.tokenizer, InitializationSettings), ["tokenizer", *sft_data]),
         "pretrain_tokens": ("", ["tokenizer"]),
-        "pretrain_data": (to_json(settings.pretrain, PackingSettings), ["pretrain_tokens", *sft_data]),
+        "pretrain_data": (_packing(settings.pretrain), ["pretrain_tokens", *sft_data]),
         "pretrain_lora": (_shaping(settings.pretrain, settings.seed), ["extended_model", "pretrain_data"]),
         "pretrain_model": ("", ["extended_model", "pretrain_lora"]),
         "sft_lora": (_shaping(settings.sft, settings.seed), ["pretrain_model", "sft_data"]),
     }
+
+
+def _packing(settings: PretrainSettings) -> str:
+    return to_json(settings, PackingSettings) + json.dumps(settings.replay, sort_keys=True)
 
 
 def _shaping(settings: TrainingSettings, seed: int) -> str:

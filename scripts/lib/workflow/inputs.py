@@ -59,7 +59,7 @@ def read_inputs(settings: PipelineSettings) -> Inputs:
                     f"source {name}: parts is {row.parts}, but one job downloads {row.uri}; leave parts empty, or "
                     "download the source first and give its path"
                 )
-        replay = replay_shares(corpus)
+        replay = replay_shares(corpus, settings.pretrain.replay if corpus else {})
     with about(settings.sft.sources):
         instruction_files = _watched(path for row in instructions.values() for path in local_source_files(row.uri))
     return Inputs(corpus, instructions, replay, corpus_files, instruction_files, _named_files(settings))

@@ -12,6 +12,7 @@ from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings_file
 from lib.settings.base import validate
 from lib.settings.pipeline import PipelineSettings
+from lib.settings.sheets import replay_shares
 from lib.sweep.plan import Sweep
 from lib.workflow.inputs import Inputs, read_inputs
 
@@ -32,7 +33,10 @@ def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, s
         # With --directory, the user has chosen another folder, for the demo as for every other run.
         if name and workflow.overwrite_workdir is None:
             _enter(workflow, project, name)
-        return settings, name, project, read_inputs(settings), Sweep(settings, config)
+        inputs, sweep = read_inputs(settings), Sweep(settings, config)
+        for point in sweep.points.values():
+            replay_shares(inputs.corpus, point.settings.pretrain.replay)
+        return settings, name, project, inputs, sweep
     except UserError as error:
         sys.exit(as_written(f"error: {error}"))
 

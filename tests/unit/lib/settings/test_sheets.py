@@ -108,10 +108,13 @@ def test_names_of_keys(tmp_path: Path) -> None:
 def test_shares_of_replayed_sources(tmp_path: Path) -> None:
     header = "name\turi\treplay\n"
     rows = read_sheet(sheet(tmp_path, f"{header}news\ta\t\nenglish\tb\t0.1\ncode\tc\t0.05\n"))
-    assert replay_shares(rows) == {"english": 0.1, "code": 0.05}
+    assert replay_shares(rows, {}) == {"english": 0.1, "code": 0.05}
+    assert replay_shares(rows, {"english": 0.2, "code": 0}) == {"english": 0.2, "code": 0}
+    with pytest.raises(UserError, match=r"pretrain\.replay: no source engelsk; the nearest is english"):
+        replay_shares(rows, {"engelsk": 0.2})
     for text in ("english\tb\t0.1\n", "news\ta\nenglish\tb\t0.6\ncode\tc\t0.5\n"):
-        with pytest.raises(UserError, match=r"column replay: english.* leave no tokens for other sources"):
-            replay_shares(read_sheet(sheet(tmp_path, header + text)))
+        with pytest.raises(UserError, match=r"replay: english.* leave no tokens for other sources"):
+            replay_shares(read_sheet(sheet(tmp_path, header + text)), {})
 
 
 def test_missing_or_unreadable_sheet(tmp_path: Path) -> None:
