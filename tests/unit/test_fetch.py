@@ -1,11 +1,13 @@
 import bz2
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from container_files import zipped
 
 from lib.core.errors import UserError
 from lib.corpus.reading.documents import read_documents
+
+ALPHABET = [chr(code) for code in range(0x4E00, 0x9FA5)]
 
 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shards: int = 2, settings: str = "{}", **row: Any) -> Any:
@@ -230,6 +234,57 @@ def test_a_full_disk_while_writing(poems: Path, tmp_path: Path) -> None:
         assert published(disk) == published(tmp_path / "undisturbed")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture(params=["zip", "tar", "warc"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Texts of random characters, which do not compress, 1.2 MB in all."""
+    texts = {
+        f"{number:02d}.txt": "".join(random.Random(number).choices(ALPHABET, k=20_000)).encode() for number in range(20)
+    }
+    path = tmp_path / f"texts.{request.param}"
+    if request.param == "zip":
+        path.write_bytes(zipped(texts))
+    elif request.param == "tar":
+        with tarfile.open(path, "w") as file:
+            for name, content in texts.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                file.addfile(info, io.BytesIO(content))
+    else:
+        head = "WARC/1.0\r\nWARC-Type: conversion\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n"
+        records = (head.format(len(content)).encode() + content + b"\r\n\r\n" for content in texts.values())
+        path.write_bytes(b"".join(records))
+    return path
+
+
+def test_killed_while_it_reads_an_archive(archive: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    # It dies as a process does that is killed from outside, half-way through the archive.
+    with_kill = f"""import os, sys
+sys.path.insert(0, {str(Path(fetch.__file__).parent)!r})
+from lib.corpus.reading import documents
+read = documents.read_documents
+def killed(*arguments):
+    for number, document in enumerate(read(*arguments)):
+        if number == 10:
+            os.kill(os.getpid(), 9)
+        yield document
+documents.read_documents = killed
+"""
+    assert fetch_program(archive, folder, with_kill).returncode == -9
+    assert all(any(part.startswith(".") for part in Path(name).parts) for name in published(folder))
+    assert fetch_program(archive, folder).returncode == 0
+    assert fetch_program(archive, tmp_path / "undisturbed").returncode == 0
+    assert published(folder) == published(tmp_path / "undisturbed")
+    assert not list((folder / "downloads").glob("*"))
+
+
+def test_no_room_for_what_an_archive_holds(archive: Path, tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
+    check_fault(fetch_program(archive, tmp_path / "faulty", limit), tmp_path / "faulty", "File too large")
+    assert fetch_program(archive, tmp_path / "faulty").returncode == 0
+    assert len(texts(tmp_path / "faulty")) >= 20
 
 
 def test_the_format_of_the_sheet_holds_for_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
