@@ -8,7 +8,7 @@ LAST_FIRST = ("sft_model", "pretrain_model")
 
 
 def finished_model(directory: Path) -> Path:
-    """`directory` if it holds a model, else that of the last stage of a run with these results.
+    """The model of the last stage of a run whose results are in `directory`, or `directory` if it is a model itself.
 
     Raises UserError when there is none.
     """
