@@ -29,9 +29,9 @@ class VocabularySettings(StageSettings):
     `minimum_gain`; none in a very short run. 0 learns none."""
     characters_per_token: float | None = Field(default=None, gt=0)
     """Stop learning tokens when the training text has this many characters per token. Not given: no such limit."""
-    minimum_seen: float = Field(default=23, gt=0)
+    minimum_seen: float = Field(default=20, gt=0)
     """With `new_tokens: auto`: minimum number of times that stage 1, or the fit without it, sees a token in its
-    `max_steps` or `epochs`. Lower it for shorter text, raise it for better scores."""
+    `max_steps` or `epochs`. Lower it for shorter text from tokens that training knows less well."""
     minimum_gain: float = Field(default=0.02, gt=0, lt=1)
     """With `new_tokens: auto`: minimum share by which 1,000 more tokens must raise the characters per token. Lower it
     for more tokens."""
