@@ -27,7 +27,7 @@ def hold(path: Path, waits: bool = False) -> Iterator[None]:
 
     Raises Held when another process has it, unless it `waits`.
     """
-    with _locked(path, waits) as file:
+    with locked(path, fcntl.LOCK_EX, waits) as file:
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
@@ -38,10 +38,11 @@ def hold(path: Path, waits: bool = False) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _locked(path: Path, waits: bool) -> IO[str]:
+def locked(path: Path, kind: int, waits: bool) -> IO[str]:
+    """The file at `path`, open and locked: alone (fcntl.LOCK_EX) or with others (fcntl.LOCK_SH). Raises Held."""
     while True:
         file = open_lock(path)
-        if not acquire(file, fcntl.LOCK_EX, waits):
+        if not acquire(file, kind, waits):
             with file:
                 file.seek(0)
                 raise Held(file.read().strip() or "another process")
