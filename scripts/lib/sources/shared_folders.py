@@ -1,6 +1,6 @@
 """Folders that several jobs use at once: one fills it while others wait, and the last one removes it.
 
-The locks are those of `lib.core.locks`: they end with the processes that hold them, and where a file system has none, jobs
+The locks are those of `lib.core.locks`: they end with the processes that hold them. Where a file system has none, jobs
 do not wait for each other.
 """
 
