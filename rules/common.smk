@@ -89,3 +89,23 @@ def of_all(pattern):
 def up_to(source):
     """The names of a source and of those above it in the sheet, which are preferred to it."""
     return list(CORPUS_SOURCES)[: list(CORPUS_SOURCES).index(source) + 1]
+
+
+# Sources whose signatures one file stands for.
+BLOCK = 30
+
+
+def block(name):
+    """The names of the sources in a block, `block_0` for the first ones."""
+    number = int(name.removeprefix("block_"))
+    return list(CORPUS_SOURCES)[number * BLOCK :][:BLOCK]
+
+
+def signatures_up_to(source):
+    """Files that stand for the signatures of a source and of those above it: one for each whole block, then each."""
+    sources = up_to(source)
+    blocks = len(sources) // BLOCK
+    return [
+        *(f"results/corpus/signatures/block_{number}.txt" for number in range(blocks)),
+        *of_source("results/corpus/signatures/{source}/{shard}.parquet", sources[blocks * BLOCK :]),
+    ]

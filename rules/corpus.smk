@@ -15,26 +15,6 @@ finished shards of the sources above it, too, unless corpus.decontaminate checks
 PARTS = {name: part_names(row.parts) for name, row in CORPUS_SOURCES.items() if row.parts > 1}
 IN_PARTS = f"{{source,{'|'.join(PARTS)}}}"
 
-# Sources whose signatures one file stands for.
-BLOCK = 30
-
-
-def block(name):
-    """The names of the sources in a block, `block_0` for the first ones."""
-    number = int(name.removeprefix("block_"))
-    return list(CORPUS_SOURCES)[number * BLOCK :][:BLOCK]
-
-
-def signatures_up_to(source):
-    """Files that stand for the signatures of a source and of those above it: one for each whole block, then each."""
-    sources = up_to(source)
-    blocks = len(sources) // BLOCK
-    return [
-        *(f"results/corpus/signatures/block_{number}.txt" for number in range(blocks)),
-        *of_source("results/corpus/signatures/{source}/{shard}.parquet", sources[blocks * BLOCK :]),
-    ]
-
-
 wildcard_constraints:
     source=NAME_PATTERN.pattern,
     shard=r"\d{4,5}",

@@ -46,7 +46,7 @@ rule evaluate:
 
 if BY_LM_EVAL:
 
-    rule lm_eval:
+    rule lm_eval_tasks:
         """Measure one model on tasks of lm-eval."""
         input:
             INPUTS.files["evaluation.lm_eval_tasks"],

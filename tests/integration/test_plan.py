@@ -34,8 +34,11 @@ REUSED |= set(re.findall(r"use rule \w+ as (\w+) with:", RULES_FILES[PROJECT / "
 SETTINGS_THAT_VARY = {"pretrain.rank": [8, 16], "tokenizer.new_tokens": [0, 250], "sft.rank": [8]}
 SWEEP = f"sweep={json.dumps({'settings': SETTINGS_THAT_VARY, 'max_steps': 9, 'rungs': 2})}"
 
-LARGE = {"fetch_part", "gather", "signatures_of_block"}
-"""Rules that only plans with large sources or many have, see test_scale.py."""
+COLLECTING = {"export"}
+"""Rules without a program."""
+
+ELSEWHERE = {"signatures_of_block", "own_stage_1"}
+"""Rules of plans with many sources and of those with a stage-1 model of one's own: see test_scale.py, test_parts.py."""
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +49,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(root)
 
 
-@pytest.mark.parametrize("profile", [(), ("--workflow-profile", "profiles/slurm")], ids=["default", "slurm"])
-def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: tuple[str, ...]) -> None:
+def asking_for_everything(clone: Workspace) -> list[str]:
+    """Options that give a plan all rules but those that are ELSEWHERE."""
     demo = (clone.root / "config" / "corpus.tsv").read_text(encoding="utf-8").splitlines()[1].split("\t")
     sheet = f"name\turi\tparts\n{demo[0]}\t{demo[1]}\t\nnotes\tREADME.md\t2\n"
     (clone.root / "config" / "parts.tsv").write_text(sheet, encoding="utf-8")
@@ -56,15 +59,18 @@ def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: t
     evaluation = {"lm_eval": ["arc_easy"], "require": {"text_bits_per_character": {"maximum": 8}}}
     export = {"formats": ["gguf-q8_0", "safetensors-bf16", "adapter-sft"]}
     sections = {"corpus": corpus, "evaluation": evaluation, "export": export}
-    everything = (
-        *("--config", *(f"{name}={json.dumps(values)}" for name, values in sections.items()), SWEEP),
-        *("--", "all", "results/sweep/best.yaml", "results/evaluation/require.tsv", "export"),
-    )
+    return ["--config", *(f"{name}={json.dumps(values)}" for name, values in sections.items()), SWEEP]
+
+
+@pytest.mark.parametrize("profile", [(), ("--workflow-profile", "profiles/slurm")], ids=["default", "slurm"])
+def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: tuple[str, ...]) -> None:
+    targets = ("all", "results/sweep/best.yaml", "results/evaluation/require.tsv", "export")
+    everything = (*asking_for_everything(clone), "--", *targets)
     plan = clone.make("-n", "-p", *profile, *everything)
     names = set()
     for block in re.split(r"\n(?=\[\w{3} \w{3} )", plan):
         name = re.search(r"^rule (\w+):$", block, re.MULTILINE)
-        if not name or name[1] in ("all", "export"):
+        if not name or name[1] in {"all", *COLLECTING}:
             continue
         names.add(name[1])
         wildcards = re.search(r"^ +wildcards: (.*)$", block, re.MULTILINE)
@@ -80,7 +86,7 @@ def test_the_default_run_shows_what_every_job_needs(clone: Workspace, profile: t
         assert resources, block
         for resource in ("gpu", "mem_mb", "runtime"):
             assert re.search(rf"\b{resource}=\d+", resources[1]), (resource, block)
-    assert names == (RULES.keys() | REUSED) - LARGE - {"export"}  # which only collects
+    assert names == (RULES.keys() | REUSED) - ELSEWHERE - COLLECTING
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.stem))
@@ -103,7 +109,7 @@ def test_the_command_in_the_header_of_a_settings_file_plans_its_run(clone: Works
     assert (clone.root / "runs" / file.stem).is_dir()
 
 
-@pytest.mark.parametrize("rule", sorted(RULES.keys() - {"signatures_of_block"}))  # which counts nothing
+@pytest.mark.parametrize("rule", sorted(RULES.keys() - COLLECTING - {"signatures_of_block"}))
 def test_every_rule_says_all_that_it_must(rule: str) -> None:
     directives = re.findall(r"^ +(\w+):$", RULES[rule], re.MULTILINE)
     for needed in ("input", "output", "params", "conda", "shell"):
@@ -115,11 +121,10 @@ def test_every_rule_says_all_that_it_must(rule: str) -> None:
 
 
 def test_the_list_of_rules_says_what_each_is_for(clone: Workspace) -> None:
-    all_rules = ("--config", 'corpus={"decontaminate": true}', SWEEP)
-    listed = clone.run(sys.executable, "-m", "snakemake", "--list-rules", *all_rules)
+    listed = clone.run(sys.executable, "-m", "snakemake", "--list-rules", *asking_for_everything(clone))
     assert listed.status == 0, listed.output
     explained = dict(re.findall(r"^(\w+) \((\S.*\.)\)$", listed.output, re.MULTILINE))
-    assert explained.keys() == (RULES.keys() | REUSED) - LARGE | {"all", "model"}
+    assert explained.keys() == (RULES.keys() | REUSED) - ELSEWHERE | {"all", "model"}
 
 
 @pytest.mark.parametrize(
@@ -162,8 +167,8 @@ def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:
 
 def test_every_rule_has_the_program_of_its_name_and_every_rules_file_is_included() -> None:
     programs = {path.stem for path in (PROJECT / "scripts").glob("*.py")}
-    tools = {"chat", "compare", "prune", "run_folder", "settings_docs", "summary"}
-    assert programs - tools == RULES.keys()
+    tools = {"chat", "compare", "crate", "prune", "push", "run_folder", "serve", "settings_docs", "summary"}
+    assert programs - tools == RULES.keys() - COLLECTING - {"signatures_of_block"}
     assert {Path(file).stem for file in re.findall(r'"rules/(\w+\.smk)"', (PROJECT / "Snakefile").read_text())} == {
         path.stem for path in (PROJECT / "rules").glob("*.smk")
     }
