@@ -4,10 +4,12 @@ py3langid walks through a text byte by byte in Python. Here, hundreds of texts t
 probabilities are the same.
 """
 
+import lzma
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
@@ -71,17 +73,19 @@ def known_languages() -> set[str]:
 
 @cache
 def _model() -> Model:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # the model takes 0.4 s to load
+    from py3langid.langid import MODEL_DIR, MODEL_FILE
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-    return Model(
-        next_states=np.asarray(identifier.tk_nextmove),
-        rows=np.asarray(identifier.tk_row).astype(np.int64) * 256,
-        found=np.array(identifier.tk_output, np.int32),
-        weights=identifier.nb_ptc.astype(np.float32),
-        priors=identifier.nb_pc,
-        languages=identifier.nb_classes,
-    )
+    # Not by the package's own reader, which makes lists of the arrays and writes them to a file in between.
+    content = BytesIO(lzma.decompress((MODEL_DIR / MODEL_FILE).read_bytes()))
+    with np.load(content, allow_pickle=False) as arrays:
+        return Model(
+            next_states=arrays["nextmove"],
+            rows=arrays["nextmove_row"].astype(np.int64) * 256,
+            found=arrays["out_feat"],
+            weights=arrays["ptc"].astype(np.float32),
+            priors=arrays["pc"],
+            languages=arrays["classes"].tolist(),
+        )
 
 
 def _encoded(text: str) -> bytes:
@@ -94,21 +98,19 @@ def _probabilities(texts: Sequence[bytes]) -> npt.NDArray[np.float32]:
     model = _model()
     found = _sequences(texts)
     found.sort(axis=1)
-    # Runs of the same sequence: where each begins, how long it is, whose it is.
+    # Runs of the same sequence: where each begins, how long it is; and at which run each text begins.
     begins = np.ones(found.shape, bool)
     np.not_equal(found[:, 1:], found[:, :-1], out=begins[:, 1:])
     starts = np.flatnonzero(begins)
-    counts = np.diff(starts, append=found.size)
-    sequences = found.ravel()[starts]
-    is_found = sequences >= 0
-    counts, sequences, owners = counts[is_found], sequences[is_found], starts[is_found] // found.shape[1]
-    frequencies = np.log1p(counts.astype(np.float32))
-    borders = np.searchsorted(owners, np.arange(len(texts) + 1))
+    frequencies = np.log1p(np.diff(starts, append=found.size).astype(np.float32))
+    sequences = found.ravel()[starts].astype(np.intp)
+    borders = np.searchsorted(starts, np.arange(len(texts) + 1) * found.shape[1])
+    firsts = borders[:-1] + (sequences[borders[:-1]] < 0)  # bytes at which none ends come before all others
 
     scores = np.zeros((len(texts), len(model.languages)), np.float32)
-    for row, (text, start, end) in enumerate(zip(texts, borders, borders[1:], strict=False)):
+    for row, (text, start, end) in enumerate(zip(texts, firsts.tolist(), borders[1:].tolist(), strict=True)):
         if start < end:  # else all languages are equally likely
-            score = frequencies[start:end] @ model.weights[sequences[start:end]] + model.priors
+            score = frequencies[start:end] @ model.weights.take(sequences[start:end], axis=0) + model.priors
             scores[row] = score / np.float32(np.sqrt(len(text)))
     np.exp(scores - scores.max(axis=1, keepdims=True), out=scores)
     scores /= scores.sum(axis=1, keepdims=True)
@@ -119,13 +121,14 @@ def _sequences(texts: Sequence[bytes]) -> npt.NDArray[np.int32]:
     """For each text and each of its bytes the sequence that ends there, or -1. The longest text comes first."""
     model = _model()
     lengths = np.array([len(text) for text in texts])
-    letters = np.zeros((lengths[0], len(texts)), np.uint8)
+    letters = np.zeros((max(lengths[0], 1), len(texts)), np.uint8)
     for column, text in enumerate(texts):
         letters[: len(text), column] = np.frombuffer(text, np.uint8)
-    found = np.full(letters.shape, -1, np.int32)
-    states: npt.NDArray[np.integer] = np.zeros(len(texts), np.int64)
+    # The first state is one at which no sequence ends; those that have ended stay in it.
+    visited: npt.NDArray[np.unsignedinteger] = np.zeros(letters.shape, model.next_states.dtype)
+    states: npt.NDArray[np.unsignedinteger] = np.zeros(len(texts), visited.dtype)
     going_on = len(texts) - np.searchsorted(lengths[::-1], np.arange(lengths[0]), side="right")
-    for step, number in enumerate(going_on):
-        states = model.next_states[model.rows[states[:number]] + letters[step, :number]]
-        found[step, :number] = model.found[states]
-    return np.ascontiguousarray(found.T)
+    for step, number in enumerate(going_on.tolist()):
+        states = model.next_states.take(model.rows.take(states[:number]) + letters[step, :number])
+        visited[step, :number] = states
+    return model.found.take(visited.T)
