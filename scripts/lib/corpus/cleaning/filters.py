@@ -24,8 +24,10 @@ from lib.text.series import character_lengths, content_of, text_of
 
 NGRAM = 10
 """Characters in a repeated n-gram: about as much as six words of English."""
-BLOCK_CHARACTERS = 1 << 20
-"""Characters that are measured at a time; of a longer document, as many are looked at for repetition."""
+BLOCK_CHARACTERS = 1 << 15
+"""Characters of short documents that are measured at a time: their arrays fit into a processor's cache."""
+COMPARED_CHARACTERS = 1 << 20
+"""Characters of a document that are looked at for repetition."""
 
 SPACE, DIGIT, SYMBOL, OTHER_LETTER, TARGET, MARK = range(6)
 _DRAWN = (0x2500, 0x257F)  # first and last of the characters that tables are drawn with, which count like dashes
@@ -176,8 +178,8 @@ def _repeated_ngrams(
     Two different n-grams of a text of a million characters share a hash with a probability of 1 in 4,000, which moves
     the share by nothing that matters. N-grams that are only lines of a drawn table repeat nothing.
     """
-    codes = codes[:BLOCK_CHARACTERS]
-    lengths = np.minimum(lengths, BLOCK_CHARACTERS)
+    codes = codes[:COMPARED_CHARACTERS]
+    lengths = np.minimum(lengths, COMPARED_CHARACTERS)
     windows = np.maximum(lengths - NGRAM + 1, 0)
     if len(codes) < NGRAM:
         return windows, windows

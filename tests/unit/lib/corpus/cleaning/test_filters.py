@@ -42,6 +42,7 @@ texts = st.text(st.sampled_from("甲乙ab1|，\n"), min_size=1, max_size=60)
 def test_shares_equal_plain_counting_whatever_the_blocks(documents: list[str], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "BLOCK_CHARACTERS", block)
+        patch.setattr(filters, "COMPARED_CHARACTERS", block)
         table = character_shares(pl.Series(documents), "Han")
     for row, text in zip(table.iter_rows(named=True), documents, strict=True):
         seen = text[:block]
