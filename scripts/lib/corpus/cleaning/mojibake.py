@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 import polars as pl
-from ftfy import fix_encoding
 
 from lib.files.decoding import FREQUENT
 from lib.text.chunks import in_pieces
@@ -66,6 +65,8 @@ def repair_mojibake(texts: pl.Series) -> pl.Series:
 
 def _repair(line: str) -> str:
     if _LATIN_IN_LINE.search(line):
+        from ftfy import fix_encoding  # few texts need it
+
         line = fix_encoding(line)
     pieces: list[str] = []
     position = 0
