@@ -5,6 +5,9 @@ import hashlib
 import polars as pl
 
 from lib.text.chunks import in_pieces, slices
+from lib.text.series import replaced
+
+_CAPITAL = r"\p{Changes_When_Lowercased}"
 
 
 def text_hashes(texts: pl.Series) -> pl.Series:
@@ -13,7 +16,9 @@ def text_hashes(texts: pl.Series) -> pl.Series:
     digests = [hashlib.blake2b(digest_size=16) for _ in range(len(texts))]
     done = 0
     for some, _ in slices(pieces):
-        normalised = some.str.to_lowercase().str.normalize("NFKC").str.replace_all(r"\s+", "")
+        capital = some.str.contains(_CAPITAL).arg_true()
+        small = replaced(some, capital, some.gather(capital).str.to_lowercase()) if len(capital) else some
+        normalised = small.str.normalize("NFKC").str.replace_all(r"\s+", "")
         for row, text in zip(rows[done : done + len(some)], normalised, strict=True):
             digests[row].update(text.encode())
         done += len(some)

@@ -7,6 +7,8 @@ word 登录 in it stays. Words that could be a heading (登录, Search) count on
 
 import polars as pl
 
+from lib.text.series import replaced
+
 LONGEST = 120  # characters; a longer line is text, whatever words are in it
 
 _SEPARATOR = r"(?: ?[|｜>›»/·•\-—_,，、\[\]【】] ?| )+"
@@ -111,19 +113,19 @@ _ADVERTISEMENT = (
 
 def strip_boilerplate(texts: pl.Series) -> pl.Series:
     """Take out lines that are nothing but boilerplate, and advertisements inside others."""
-    lines = (
-        pl.DataFrame({"text": texts.str.replace_all(_ADVERTISEMENT, "").str.split("\n")})
-        .with_row_index("row")
-        .explode("text")
-    )
+    kept = texts.str.replace_all(_ADVERTISEMENT, "")
+    lines = pl.DataFrame({"text": kept.str.split("\n")}).with_row_index("row").explode("text")
     text = lines["text"]
     doubtful = ((text.str.len_chars() <= LONGEST) & text.str.contains(HAS_BOILERPLATE)).arg_true()
     boilerplate = doubtful.filter(text.gather(doubtful).str.contains(_BOILERPLATE))
-    kept = (
-        lines.with_columns(is_kept=pl.repeat(True, len(lines), eager=True).scatter(boilerplate, False))
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("text").filter(pl.col("is_kept")).str.join("\n"))["text"]
-    )
+    if len(boilerplate):
+        without = (
+            lines.with_columns(is_kept=pl.repeat(True, len(lines), eager=True).scatter(boilerplate, False))
+            .filter(pl.col("row").is_in(lines["row"].gather(boilerplate).unique().implode()))
+            .group_by("row", maintain_order=True)
+            .agg(pl.col("text").filter(pl.col("is_kept")).str.join("\n"))
+        )
+        kept = replaced(kept, without["row"], without["text"])
     # The empty lines on both sides of a line that is gone would be two. Code may have two of its own.
     tidy = kept.str.replace_all("\n\n\n+", "\n\n").str.strip_chars("\n")
     return texts.zip_with(texts == kept, tidy)

@@ -1,3 +1,6 @@
+import unicodedata
+from hashlib import blake2b
+
 import polars as pl
 
 from lib.text.hashes import text_hashes
@@ -8,3 +11,10 @@ def test_hashes_ignore_white_space_width_and_case() -> None:
     assert set(same) == {one}
     assert other != one
     assert len(one) == 32
+
+
+def test_every_letter_with_a_small_form_is_written_small() -> None:
+    letters = [chr(code) for code in range(0x30000) if not 0xD800 <= code <= 0xDFFF]
+    texts = pl.Series([letter for letter in letters if letter.lower() != letter] + ["ΟΔΟΣ", "少"])
+    normalised = [unicodedata.normalize("NFKC", text.lower()) for text in texts]
+    assert text_hashes(texts).to_list() == [blake2b(text.encode(), digest_size=16).hexdigest() for text in normalised]
