@@ -7,6 +7,7 @@ import polars as pl
 from lib.text.chunks import in_pieces, slices
 from lib.text.series import replaced
 
+_WHITE_SPACE = list("\t\n\x0b\x0c\r \x85\u1680\u2028\u2029")  # what NFKC leaves of it
 _CAPITAL = r"\p{Changes_When_Lowercased}"
 
 
@@ -18,9 +19,9 @@ def text_hashes(texts: pl.Series) -> pl.Series:
     for some, _ in slices(pieces):
         capital = some.str.contains(_CAPITAL).arg_true()
         small = replaced(some, capital, some.gather(capital).str.to_lowercase()) if len(capital) else some
-        normalised = small.str.normalize("NFKC").str.replace_all(r"\s+", "")
+        normalised = small.str.normalize("NFKC").str.replace_many(_WHITE_SPACE, [""]).cast(pl.Binary)
         for row, text in zip(rows[done : done + len(some)], normalised, strict=True):
-            digests[row].update(text.encode())
+            digests[row].update(text)
         done += len(some)
     return pl.Series("hash", [digest.hexdigest() for digest in digests], dtype=pl.String)
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import chain
 
 import polars as pl
 
@@ -91,7 +92,7 @@ def unicode_form_trigger() -> str:
             character
             for character in _characters_of_unicode()
             if character in mapping
-            or unicodedata.normalize("NFC", character) != character
+            or not unicodedata.is_normalized("NFC", character)
             or unicodedata.combining(character)
             or "\u1161" <= character <= "\u11ff"  # Hangul vowels and finals, which compose with what precedes them
         )
@@ -101,7 +102,7 @@ def unicode_form_trigger() -> str:
 
 
 def _characters_of_unicode() -> Iterator[str]:
-    return (chr(code) for code in range(0x30000) if not 0xD800 <= code <= 0xDFFF)
+    return map(chr, chain(range(0xD800), range(0xE000, 0x30000)))
 
 
 def _character_class(characters: Iterator[str]) -> str:

@@ -6,7 +6,7 @@ Each share is measured by regular expressions over whole columns, in polars.
 import polars as pl
 
 from lib.text.chunks import in_pieces
-from lib.text.series import character_lengths
+from lib.text.series import beside_blank, character_lengths
 
 # At least a dozen short items in a row. Chinese words may stand between spaces; English ones would be a sentence.
 _ITEMS = r"(?:[\p{Han}A-Za-z0-9]{1,8}[、|/] ?){12,}[\p{Han}A-Za-z0-9]{0,8}|(?:\p{Han}{1,6}[ ,;；]){12,}\p{Han}{0,6}"
@@ -30,6 +30,12 @@ def enumerated_share(texts: pl.Series) -> pl.Series:
 
 def dated_line_share(texts: pl.Series) -> pl.Series:
     """Share of the lines of each text that are a headline beside a date; 0 for a text of fewer than five lines."""
+    shares = pl.repeat(0.0, len(texts), eager=True)
+    dated = beside_blank(texts).str.contains(_DATE).arg_true()
+    return shares.scatter(dated, _dated_line_share(texts.gather(dated))) if len(dated) else shares
+
+
+def _dated_line_share(texts: pl.Series) -> pl.Series:
     rows, pieces = in_pieces(texts)
     counted = pl.DataFrame(
         {"row": rows, "dated": pieces.str.count_matches(_DATED_LINE), "lines": pieces.str.count_matches(_LINE)}

@@ -18,3 +18,10 @@ def test_every_letter_with_a_small_form_is_written_small() -> None:
     texts = pl.Series([letter for letter in letters if letter.lower() != letter] + ["ΟΔΟΣ", "少"])
     normalised = [unicodedata.normalize("NFKC", text.lower()) for text in texts]
     assert text_hashes(texts).to_list() == [blake2b(text.encode(), digest_size=16).hexdigest() for text in normalised]
+
+
+def test_no_white_space_of_unicode_counts() -> None:
+    spaces = pl.Series([chr(code) for code in range(0x10000) if not 0xD800 <= code <= 0xDFFF])
+    spaces = spaces.filter(spaces.str.contains(r"\s"))
+    assert len(spaces) == 25
+    assert set(text_hashes("你" + spaces + "好")) == set(text_hashes(pl.Series(["你好"])))
