@@ -77,7 +77,7 @@ export: $(VENV)/.installed-export
 	@$(FOLDER) && $(SNAKEMAKE) -- export
 
 sweep: $(VENV)/.installed
-	@$(FOLDER) && $(SNAKEMAKE) -- results/sweep/best.yaml && cat "$$folder/results/sweep/best.yaml"
+	@$(FOLDER:run_folder.py=run_folder.py --sweep) && $(SNAKEMAKE) -- results/sweep/best.yaml
 
 compare: $(VENV)/.installed
 	@$(BIN)/python scripts/compare.py $(RUNS)

@@ -10,6 +10,7 @@ Snakemake reads settings files before anything of this project runs, and ends wi
 
 from pathlib import Path
 
+from lib.core.errors import UserError
 from lib.core.program import program_parser, run
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings
@@ -18,9 +19,13 @@ from lib.runs.settings_files import read_settings
 def main() -> None:
     parser = program_parser(__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="settings files, a later one winning; none for the demo")
+    parser.add_argument("--sweep", action="store_true", help="the files must say what a sweep varies")
     args = parser.parse_args()
     files: list[Path] = args.files
-    print(run_folder(run_name(read_settings(files).run, files)))
+    settings = read_settings(files)
+    if args.sweep and not (settings.sweep.settings or settings.sweep.points):
+        raise UserError("settings: nothing varies; write a section `sweep` as in docs/recipes.md, and name the file")
+    print(run_folder(run_name(settings.run, files)))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ WORDS = (
 )
 FILE_WORDS = ("mkdir ", "printf ", "head ", "sed ")
 """How lines begin that make the files of a tutorial."""
-SHOW_HELP = ("chat.py", "serve.py", "summary.py", "report.py", "tests/benchmarks/")
+SHOW_HELP = ("chat.py", "crate.py", "serve.py", "summary.py", "report.py", "tests/benchmarks/")
 """Programs that need what only a finished run has, or minutes."""
 NEVER_RUN = ("test", "test-all", "check", "format", "docs", "clean", "bench-")
 """Targets of make that change the clone or take minutes: only their recipes are looked up."""
@@ -113,6 +113,8 @@ def test_a_command_works_as_it_is_written(command: str, clone: Workspace) -> Non
         words = ["make", *installed, *dry, *words[1:]]
     finished = clone.run(*words, PATH=f"/usr/bin:/bin:{os.environ['PATH']}")
     if "compare" in words and re.search("two runs or more|there is no run", finished.output):  # nothing has run here
+        return
+    if command == "make sweep" and "settings: nothing varies; write a section `sweep`" in finished.output:
         return
     assert finished.status == 0, finished.output
     assert "Traceback" not in finished.output
