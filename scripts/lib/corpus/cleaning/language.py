@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,19 +74,24 @@ def known_languages() -> set[str]:
 
 @cache
 def _model() -> Model:
+    arrays = _arrays()
+    return Model(
+        next_states=arrays["nextmove"],
+        rows=arrays["nextmove_row"].astype(np.int64) * 256,
+        found=arrays["out_feat"],
+        weights=arrays["ptc"].astype(np.float32),
+        priors=arrays["pc"],
+        languages=arrays["classes"].tolist(),
+    )
+
+
+def _arrays() -> dict[str, npt.NDArray[Any]]:
+    """The package's file, without the lists and the temporary file that its own reader makes of it."""
     from py3langid.langid import MODEL_DIR, MODEL_FILE
 
-    # Not by the package's own reader, which makes lists of the arrays and writes them to a file in between.
     content = BytesIO(lzma.decompress((MODEL_DIR / MODEL_FILE).read_bytes()))
-    with np.load(content, allow_pickle=False) as arrays:
-        return Model(
-            next_states=arrays["nextmove"],
-            rows=arrays["nextmove_row"].astype(np.int64) * 256,
-            found=arrays["out_feat"],
-            weights=arrays["ptc"].astype(np.float32),
-            priors=arrays["pc"],
-            languages=arrays["classes"].tolist(),
-        )
+    with np.load(content, allow_pickle=False) as file:
+        return dict(file)
 
 
 def _encoded(text: str) -> bytes:
