@@ -91,8 +91,10 @@ def test_a_model_of_the_family_is_adapted(family: str, tmp_path: Path, monkeypat
     tuned = call(sft, "sft_lora/manifest.json", TRAINING, model=trained, data=examples, **run)
     scored = {"corpus": corpus, "sft_data": examples, "base_model": base, "downloads": tmp_path, "reading": "{}"}
     scoring = {"max_characters": 300, "max_instructions": 2, "max_new_tokens": 2}
-    before = call(evaluate, "base.json", scoring, name="base", model=base, **scored)
-    after = call(evaluate, "tuned.json", scoring, name="tuned", model=trained, adapter=tuned, **scored)
+    before, after = results / "base.json", results / "tuned.json"
+    call(evaluate, "", scoring, name="base", model=base, scores=before, measurements=results / "base.tsv", **scored)
+    scored |= {"adapter": tuned, "scores": after, "measurements": results / "tuned.tsv"}
+    call(evaluate, "", scoring, name="tuned", model=trained, **scored)
 
     facts = read_json(base)["facts"]
     assert (facts["document_start"], facts["document_end"]) == AROUND[family]
