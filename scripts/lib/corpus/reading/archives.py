@@ -72,6 +72,8 @@ def read_archive(
                     continue
                 seen = Seen()
                 yield from _documents(member.name, unpacked, partial(read, unpacked, chosen, seen))
+                # Not written over: ext4 waits for the disk when a file is emptied and written again.
+                unpacked.unlink()
                 file.seen.add_encoding(seen.encoding)
                 file.seen.undecodable_bytes += seen.undecodable_bytes
                 file.seen.left_out += seen.left_out
