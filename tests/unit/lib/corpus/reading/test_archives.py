@@ -172,3 +172,18 @@ def test_names_of_windows_archives(tmp_path: Path) -> None:
 def test_a_long_header_is_not_held_in_memory(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a header of 2,000,0\d\d bytes"):
         read(tmp_path, tarred({"a" * 2_000_000: b""}), "tar")
+
+
+def test_no_file_is_written_over_the_one_before(tmp_path: Path) -> None:
+    data = bytearray(zipped({"a.txt": TEXT, "b.txt": "乙"}))
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 8] |= 1  # encrypted, says the directory
+    path, scratch = tmp_path / "file", tmp_path / "scratch"
+    path.write_bytes(data)
+    found = read_documents(path, "zip", Seen(), Reading(ReadingSettings(), scratch))
+    assert next(found) == TEXT
+    assert [one.name for one in scratch.iterdir()] == ["member"]
+    broken = next(found)
+    assert isinstance(broken, Broken)
+    assert (broken.position, broken.reason) == ("b.txt", "encrypted")
+    assert list(scratch.iterdir()) == []
