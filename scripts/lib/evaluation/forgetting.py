@@ -43,10 +43,10 @@ def forgetting(differences: pd.DataFrame) -> list[Forgetting]:
         elif change < FORGETS and (high < FORGETS or low > 0):
             name = "keeps"
         what = {
-            "forgets": "forgets its own language",
-            "keeps": "keeps its own language",
-            "cannot tell": "may or may not forget its own language, which the control text cannot tell",
+            "forgets": "the model forgets its own language",
+            "keeps": "the model keeps its own language",
+            "cannot tell": "the control text cannot tell whether the model forgets its own language",
         }[name]
         figures = f"{change:+.1f} % bits per character of control text, 95 % interval [{low:+.1f}, {high:+.1f}]"
-        found.append(Forgetting(str(row["model"]), name, f"{MODELS[row['model']]}, the model {what} ({figures})"))
+        found.append(Forgetting(str(row["model"]), name, f"{MODELS[row['model']]}, {what} ({figures})"))
     return found
