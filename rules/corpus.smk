@@ -15,6 +15,7 @@ finished shards of the sources above it, too, unless corpus.decontaminate checks
 PARTS = {name: part_names(row.parts) for name, row in CORPUS_SOURCES.items() if row.parts > 1}
 IN_PARTS = f"{{source,{'|'.join(PARTS)}}}"
 
+
 wildcard_constraints:
     source=NAME_PATTERN.pattern,
     shard=r"\d{4,5}",
