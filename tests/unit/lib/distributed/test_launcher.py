@@ -127,9 +127,11 @@ def test_killed_process(tmp_path: Path) -> None:
 def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_path: Path) -> None:
     body = """
     import atexit, datetime, torch
-    torch.distributed.init_process_group("gloo", timeout=datetime.timedelta(seconds=20))
+    torch.distributed.init_process_group("gloo", timeout=datetime.timedelta(seconds=60))
     # Neither a signal nor a connection that hangs may leave the parent stopped.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # The parent holds the store where the processes meet: both must have met before it is stopped.
+    torch.distributed.all_reduce(torch.zeros(1))
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     atexit.register(os.abort)  # ends by a signal, too, after it has spoken
