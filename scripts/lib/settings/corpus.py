@@ -171,7 +171,8 @@ class CleaningSettings(StageSettings):
     """Languages (ISO 639 codes) that py3langid must find a document to be in. `auto` is Chinese where the target script
     is Han, else any; an empty list is any."""
     minimum_language: float = Field(default=0.5, ge=0, le=1)
-    """Minimum probability that a document is in one of `languages`."""
+    """Minimum probability that a document is in one of `languages`. Where Chinese is wanted, a document in which one
+    character in a hundred is of a word that only Chinese has, and none is kana, counts as Chinese."""
 
     minimum_quality: float = Field(default=0.5, ge=0, le=1)
     """Minimum score of a document, the probability that it is good if as many were good as bad. Needs `good_examples`

@@ -1,7 +1,8 @@
 """Language identification by the model of py3langid, which comes with the package: nothing is downloaded.
 
 py3langid walks through a text byte by byte in Python. Here, hundreds of texts take each step at once, in NumPy; the
-probabilities are the same.
+probabilities are the same. Where Chinese is wanted, texts with many words that only Chinese has are not asked about,
+which is nearly all Chinese prose.
 """
 
 import lzma
@@ -22,6 +23,13 @@ SAMPLES = 3
 SAMPLE_CHARACTERS = 100
 TEXTS_AT_ONCE = 512
 
+_CHINESE_WORDS = "这這们們么麼吗嗎呢吧你您她它很那哪怎沒说說让讓给給对對还還样樣为时过个间"
+"""Words of grammar that Japanese does not write so, and simplified forms of frequent characters that it shares."""
+_CHINESE_SHARE = 0.01
+"""Minimum share of these among a text's characters. Of 12,347 reviews and news 97 % have it, of 1,492 manual pages in
+Chinese 94 %; of 3,057 in Japanese none, nor of what is left of 366 of these without their lines in kana."""
+_KANA = r"[\p{Hiragana}\p{Katakana}]"
+
 
 @dataclass(frozen=True)
 class Model:
@@ -33,7 +41,7 @@ class Model:
     """Where the row of each state begins in `next_states`; states share rows."""
     found: npt.NDArray[np.int32]
     """By state, the number of the sequence that ends there, or -1."""
-    weights: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float16]
     """By sequence and language."""
     priors: npt.NDArray[np.float32]
     languages: list[str]
@@ -48,15 +56,31 @@ def language_probability(texts: pl.Series, languages: list[str]) -> pl.Series:
     wanted = set(languages)
     if wanted <= set(CHINESE):
         texts = texts.str.replace_all(r"[\x00-\x7f]+", " ")
+    samples = pl.Series([sample(text) for text in texts], dtype=pl.String)
+    probabilities = np.ones(len(samples))
+    doubtful = ~_are_plainly_chinese(samples) if wanted >= set(CHINESE) else pl.repeat(True, len(samples), eager=True)
+    probabilities[doubtful.to_numpy()] = _asked(samples.filter(doubtful), wanted)
+    return pl.Series(probabilities)
+
+
+def _are_plainly_chinese(samples: pl.Series) -> pl.Series:
+    words = samples.str.count_matches(f"[{_CHINESE_WORDS}]")
+    return (words > _CHINESE_SHARE * samples.str.len_chars()) & ~samples.str.contains(_KANA)
+
+
+def _asked(samples: pl.Series, wanted: set[str]) -> npt.NDArray[np.float64]:
+    """The model's probabilities that samples are in one of the languages `wanted`."""
+    probabilities = np.empty(len(samples))
+    if samples.is_empty():
+        return probabilities
     columns = [number for number, language in enumerate(_model().languages) if language in wanted]
-    encoded = [_encoded(sample(text)) for text in texts]
+    encoded = [_encoded(text) for text in samples]
     # Those that are about as long walk together, since the longest decides how many steps they take.
     order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]))
-    probabilities = np.empty(len(encoded))
     for start in range(0, len(order), TEXTS_AT_ONCE):
         rows = order[start : start + TEXTS_AT_ONCE]
         probabilities[rows] = _probabilities([encoded[row] for row in rows])[:, columns].sum(axis=1)
-    return pl.Series(probabilities)
+    return probabilities
 
 
 def sample(text: str) -> str:
@@ -79,7 +103,7 @@ def _model() -> Model:
         next_states=arrays["nextmove"],
         rows=arrays["nextmove_row"].astype(np.int64) * 256,
         found=arrays["out_feat"],
-        weights=arrays["ptc"].astype(np.float32),
+        weights=arrays["ptc"],
         priors=arrays["pc"],
         languages=arrays["classes"].tolist(),
     )
@@ -116,7 +140,7 @@ def _probabilities(texts: Sequence[bytes]) -> npt.NDArray[np.float32]:
     scores = np.zeros((len(texts), len(model.languages)), np.float32)
     for row, (text, start, end) in enumerate(zip(texts, firsts.tolist(), borders[1:].tolist(), strict=True)):
         if start < end:  # else all languages are equally likely
-            score = frequencies[start:end] @ model.weights.take(sequences[start:end], axis=0) + model.priors
+            score = frequencies[start:end] @ model.weights[sequences[start:end]].astype(np.float32) + model.priors
             scores[row] = score / np.float32(np.sqrt(len(text)))
     np.exp(scores - scores.max(axis=1, keepdims=True), out=scores)
     scores /= scores.sum(axis=1, keepdims=True)

@@ -32,6 +32,25 @@ def test_japanese_is_no_chinese_and_english_terms_make_a_manual_no_english_one()
     assert manual > 0.9
 
 
+def test_prose_and_lists_of_names_and_manuals_of_taiwan_are_chinese() -> None:
+    texts = pl.Series(
+        [
+            "他们说，这个时间还没有人来过；你如果要等，就在那里坐一会儿吧。",
+            "新华社南昌一月十八日电江西省第九届人民代表大会第一次会议今天选举舒惠国为省人大常委会主任，卢秀珍（女）、周平、"
+            "陈癸尊、黄名鑫、华桐、钱梓弘、周述荣、全文甫为省人大常委会副主任。",
+            "選項：--all 顯示這個目錄裡所有的檔案，--help 顯示說明。",
+        ]
+    )
+    probabilities = language_probability(texts, ["zh", "yue", "wuu"])
+    assert probabilities[0] == 1  # nothing to ask the model for
+    assert (probabilities > 0.9).all()
+
+
+def test_kana_among_words_of_chinese_leaves_it_to_the_model() -> None:
+    text = "这个时间他们还没说吗。" + "祖母の家の庭には古い柿の木があって、秋になると子どもたちが集まってきた。" * 3
+    assert language_probability(pl.Series([text]), ["zh", "yue", "wuu"])[0] < 0.5
+
+
 def test_by_default_documents_in_han_must_be_chinese() -> None:
     assert CleaningSettings().expected_languages == ["zh", "yue", "wuu"]
     assert CleaningSettings(target_script="Japanese").expected_languages == []
