@@ -1,5 +1,5 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, report, chat, serve, web, export, push, crate, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, watch, report, chat, serve, web, export, push, crate, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
@@ -19,11 +19,12 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run report chat serve web export push crate compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
-	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, report, chat, serve, web, export, sweep, prune, clean"
+	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, watch, report, chat, serve, web, export, sweep, prune, clean"
+	@echo "make watch    a page that shows how a run goes while it goes: curves, stage, time left; PORT=8001, in another terminal"
 	@echo "make serve    answer other programs by OpenAI's interface, on this machine alone: PORT=8000, HOST=127.0.0.1"
 	@echo "make web      the same, and open the chat page: the finished and the base model side by side"
 	@echo "make export   write the finished model as export.formats says: GGUF, safetensors, adapters (results/export/)"
@@ -53,6 +54,11 @@ run: $(VENV)/.installed
 
 dry-run: $(VENV)/.installed
 	@$(FOLDER) && $(SNAKEMAKE) --dry-run -- model
+
+# It needs no more than the run does, and so never installs anything beside it.
+watch: PORT = 8001
+watch: $(VENV)/.installed
+	@$(BIN)/python scripts/watch.py $(CONFIG) --host $(HOST) --port $(PORT) --open
 
 report: $(VENV)/.installed
 	@$(FOLDER) && $(SNAKEMAKE) -- results/report.html

@@ -65,10 +65,12 @@ complete(workflow.rules)
 
 onsuccess:
     remove_timestamp(Path("results/sft_model"))
+    write_end(Path.cwd(), "finished")
 
 
 onerror:
     remove_timestamp(Path("results/sft_model"))
+    write_end(Path.cwd(), "failed")
 
 
 # Before Snakemake plans: what another run has finished in the same way is not computed again.
@@ -81,3 +83,4 @@ if workflow.is_main_process:
 
 onstart:
     pass_on_sigterm()
+    write_jobs(workflow)

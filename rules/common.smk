@@ -11,11 +11,13 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from lib.chat.known_templates import written_tokens
 from lib.core.parent import PARENT
 from lib.corpus.fetching.parts import part_names
+from lib.runs.plan import write_end
 from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, export, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS, replay_shares
 from lib.sweep.plan import KEY
+from lib.workflow.jobs import write_jobs
 from lib.workflow.processes import clear_dead_locks, pass_on_sigterm
 from lib.workflow.rules import (
     PROGRAM,

@@ -88,9 +88,9 @@
 
   const redraw = () => charts.forEach(draw);
 
-  for (const figure of document.querySelectorAll("figure.chart")) {
+  function addChart(figure) {
     const data = JSON.parse(figure.querySelector("script").textContent);
-    const chart = { data, plot: figure.querySelector(".plot"), isLog: false };
+    const chart = { figure, data, plot: figure.querySelector(".plot"), isLog: false };
     charts.push(chart);
     const tools = document.createElement("p");
     tools.className = "tools";
@@ -111,7 +111,39 @@
   const sized = new ResizeObserver((boxes) => {
     for (const { target } of boxes) target.classList.toggle("is-wide", target.scrollWidth > target.clientWidth + 1);
   });
-  for (const box of document.querySelectorAll(".scroll")) sized.observe(box);
+
+  function complete(part) {
+    for (const figure of part.querySelectorAll("figure.chart")) addChart(figure);
+    for (const box of part.querySelectorAll(".scroll")) sized.observe(box);
+  }
+  complete(document);
+
+  // Newer content for a part of the page. A chart with the same title and lines stays, with its scale and its zoom.
+  window.replaceContent = (part, html) => {
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const title = (figure) => figure.querySelector("figcaption").textContent;
+    const kept = [];
+    for (const figure of fresh.content.querySelectorAll("figure.chart")) {
+      const data = JSON.parse(figure.querySelector("script").textContent);
+      const chart = charts.find((one) => part.contains(one.figure) && title(one.figure) === title(figure));
+      if (!chart || chart.data.lines.map((one) => one.label).join() !== data.lines.map((one) => one.label).join()) continue;
+      const { min, max } = chart.drawn.scales.x;
+      const isZoomed = min > chart.data.x[0] || max < chart.data.x.at(-1);
+      chart.figure.querySelector(".scroll").replaceWith(figure.querySelector(".scroll"));
+      chart.data = data;
+      kept.push([figure, chart, isZoomed && { min, max }]);
+    }
+    for (const [figure, chart] of kept) figure.replaceWith(chart.figure);
+    part.replaceChildren(fresh.content);
+    charts.splice(0, charts.length, ...charts.filter((one) => one.figure.isConnected));
+    for (const [, { drawn, data }, zoom] of kept) {
+      drawn.setData([data.x, ...data.lines.map((one) => one.y)], !zoom);
+      if (zoom) drawn.setScale("x", zoom);
+    }
+    for (const figure of part.querySelectorAll("figure.chart")) if (!charts.some((one) => one.figure === figure)) addChart(figure);
+    for (const box of part.querySelectorAll(".scroll")) sized.observe(box);
+  };
 
   const button = document.querySelector("button.theme");
   if (button) {

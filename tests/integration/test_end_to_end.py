@@ -12,6 +12,9 @@ import pytest
 
 from documented_outputs import outdated, undocumented
 from lib.report.tables import number_text
+from lib.report.training import read_log
+from lib.runs.following import Follower
+from lib.runs.settings_files import read_settings
 from workspace import SETTINGS, Workspace
 
 MODELS = ["base", "extended", "pretrained", "finetuned"]
@@ -45,6 +48,26 @@ print(json.dumps({
     "eos": tokenizer.eos_token_id,
 }))
 """
+
+
+def test_a_finished_run_can_be_followed_to_its_end(finished: Workspace) -> None:
+    settings = read_settings([finished.root / "config" / "demo.yaml"])
+    look = Follower(finished.root, "", settings).look()
+    assert look is not None
+    assert (look.state, look.seconds_left, look.done) == ("finished", 0, len(look.plan.jobs))
+    scored = [job for job in look.plan.jobs if job.rule == "evaluate"]
+    assert {job.benchmark for job in scored} == {f"benchmarks/evaluate/{model}.tsv" for model in MODELS}
+    scores = next(job for job in look.plan.jobs if job.rule == "scores")
+    assert set(scores.needs) == {look.plan.jobs.index(job) for job in scored}
+    # The lines that training printed, against what it published.
+    for stage in ("pretrain", "sft"):
+        live, published = look.trainings[stage], read_log(finished.root / "results" / f"{stage}_lora/trainer_log.tsv")
+        assert (live.step, live.steps) == (SETTINGS[stage]["max_steps"],) * 2
+        for column in ("loss", "eval_loss"):
+            points = published.dropna(subset=[column])
+            shown = live.log.dropna(subset=[column])
+            assert shown["step"].tolist() == points["step"].tolist() != []
+            assert shown[column].tolist() == pytest.approx(points[column].tolist(), abs=1e-4)
 
 
 def test_the_model_loads_alone_without_a_warning(finished: Workspace, tmp_path: Path) -> None:
