@@ -60,7 +60,7 @@ rule model:
     localrule: True
 
 
-complete(workflow.rules)
+complete(workflow, SETTINGS.cluster)
 
 
 onsuccess:
@@ -79,6 +79,7 @@ if workflow.is_main_process and workflow.overwrite_workdir is None:
 
 if workflow.is_main_process:
     clear_dead_locks(Path.cwd())
+    correct_plugin()
 
 
 onstart:

@@ -18,11 +18,11 @@ from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS, replay_shares
 from lib.sweep.plan import KEY
 from lib.workflow.jobs import write_jobs
+from lib.workflow.memory import to_compare, to_compute, to_load
 from lib.workflow.processes import clear_dead_locks, pass_on_sigterm
 from lib.workflow.rules import (
     PROGRAM,
     complete,
-    doubling,
     half_of_the_cores,
     json_rows,
     program,
@@ -30,6 +30,7 @@ from lib.workflow.rules import (
     training_resources,
     training_settings,
 )
+from lib.workflow.slurm import correct_plugin
 from lib.workflow.stages import (
     budget_of_new_tokens,
     evaluated,
@@ -74,7 +75,6 @@ SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 # Scoring and short fits run as one process.
 ONE_GPU = min(SETTINGS.gpu, 1)
 
-TRAINING = training_resources(SETTINGS)
 PROCESSES = {"gpu": SETTINGS.gpu, "processes": SETTINGS.processes, "nodes": SETTINGS.nodes}
 
 

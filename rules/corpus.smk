@@ -35,7 +35,7 @@ rule fetch:
     conda:
         "../envs/text.yaml"
     resources:
-        runtime=doubling(120),
+        runtime=120,
     params:
         **program("fetch"),
         settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
@@ -154,8 +154,8 @@ rule deduplicate:
     conda:
         "../envs/text.yaml"
     resources:
-        mem_mb=doubling(8000),
-        runtime=doubling(120),
+        mem_mb=8000,
+        runtime=120,
     params:
         **program("deduplicate"),
         settings=to_json(SETTINGS.corpus, corpus.DeduplicationSettings),

@@ -32,6 +32,7 @@ rule evaluate:
     threads: half_of_the_cores(4)
     resources:
         gpu=ONE_GPU,
+        mem_mb=to_compute(ONE_GPU),
     params:
         **program("evaluate"),
         name=lambda wildcards: wildcards.model,
@@ -63,6 +64,7 @@ if BY_LM_EVAL:
         threads: 4
         resources:
             gpu=ONE_GPU,
+            mem_mb=to_compute(ONE_GPU),
         params:
             **program("lm_eval_tasks"),
             name=lambda wildcards: wildcards.model,

@@ -29,7 +29,7 @@ rule export_gguf:
         "../envs/export.yaml"
     threads: 4
     resources:
-        mem_mb=doubling(8000),
+        mem_mb=to_compare,
     params:
         **program("export_gguf", "type"),
         settings=to_json(SETTINGS.export, export.ComparisonSettings),
@@ -47,6 +47,8 @@ rule export_safetensors:
         dtype="bf16|fp32",
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=to_load,
     params:
         **program("export_safetensors", "dtype"),
         shard_bytes=SETTINGS.export.shard_bytes,
@@ -67,7 +69,7 @@ rule export_adapter:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=doubling(8000),
+        mem_mb=to_load,
     params:
         **program("export_adapter"),
     shell:

@@ -57,7 +57,7 @@ rule pretrain:
         "../envs/training.yaml"
     threads: 8
     resources:
-        **TRAINING,
+        **training_resources(SETTINGS, SETTINGS.pretrain, SETTINGS.pretrain.block_size, SETTINGS.cluster),
     params:
         **program("pretrain"),
         **training_settings(SETTINGS.pretrain),
@@ -77,6 +77,8 @@ rule pretrain_model:
     conda:
         "../envs/training.yaml"
     threads: 2
+    resources:
+        mem_mb=to_load,
     params:
         **program("pretrain_model"),
     shell:

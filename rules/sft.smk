@@ -38,7 +38,7 @@ rule sft:
         "../envs/training.yaml"
     threads: 8
     resources:
-        **TRAINING,
+        **training_resources(SETTINGS, SETTINGS.sft, SETTINGS.sft.max_length, SETTINGS.cluster),
     params:
         **program("sft"),
         **training_settings(SETTINGS.sft),
@@ -66,6 +66,8 @@ rule sft_model:
     conda:
         "../envs/training.yaml"
     threads: 2
+    resources:
+        mem_mb=to_load,
     params:
         **program("sft_model"),
     shell:

@@ -44,6 +44,7 @@ rule extended_model:
     threads: 8
     resources:
         gpu=ONE_GPU,
+        mem_mb=to_compute(ONE_GPU),
     params:
         **program("extended_model"),
         settings=to_json(SETTINGS.tokenizer, tokenizer.InitializationSettings),

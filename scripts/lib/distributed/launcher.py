@@ -84,24 +84,28 @@ def _on_this_node(processes: int, nodes: int) -> int:
         return _status(list(error.failures.values()))
     except RendezvousError:
         host = os.environ.get(RENDEZVOUS, "this machine")
-        print(f"error: no connection to the other nodes by way of {host}; see what they say", file=sys.stderr)
+        print(f"failed: no connection to the other nodes by way of {host}; see what they say", file=sys.stderr)
         return 1
     return 0
 
 
 def _status(failures: list[ProcessFailure]) -> int:
-    """Exit status for the failures of processes; prints what the one that is the cause left to be said."""
+    """Exit status for the failures of processes; prints what the one that is the cause left to be said.
+
+    A line that begins with `error:` is the user's to mend, and a cluster does not run such a job again. What another
+    attempt may mend begins with `failed:`.
+    """
     if any(failure.exitcode == STOPPED for failure in failures):
         return STOPPED
     failure = min(failures, key=_how_far_from_the_cause)
     if details := _details(failure):
         elsewhere = RENDEZVOUS in os.environ and any(loss in details["text"] for loss in LOSSES)
-        text = "error: a process of another node has ended; see what it says" if elsewhere else details["text"]
+        text = "failed: a process of another node has ended; see what it says" if elsewhere else details["text"]
         print(text, file=sys.stderr, flush=True)
         return 1  # whatever ended it after it had said so
     if failure.exitcode > 0:
         return failure.exitcode
-    print(f"error: a training process was ended by {failure.signal_name()}", file=sys.stderr, flush=True)
+    print(f"failed: a training process was ended by {failure.signal_name()}", file=sys.stderr, flush=True)
     return 128 - failure.exitcode
 
 

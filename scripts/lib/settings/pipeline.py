@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from lib.settings.base_model import BaseModelSettings
+from lib.settings.cluster import ClusterSettings
 from lib.settings.corpus import CorpusSettings
 from lib.settings.evaluation import EvaluationSettings
 from lib.settings.export import ExportSettings
@@ -39,6 +40,8 @@ class PipelineSettings(ProcessSettings):
     """The finished model for other programs, written only when it is asked for (`make export`)."""
     sweep: SweepSettings = Field(default_factory=SweepSettings)
     """Experiments with the settings, made only when results/sweep/best.yaml is asked for."""
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+    """What jobs may ask of a SLURM cluster. Nothing here changes a result."""
 
     @property
     def trains_stage_1(self) -> bool:

@@ -14,7 +14,10 @@ from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
 from lib.settings.base import to_json
+from lib.settings.cluster import ClusterSettings
 from lib.settings.training import WITHOUT_EFFECT, ProcessSettings, TrainingSettings
+from lib.workflow.attempts import ask_for_more
+from lib.workflow.memory import to_train
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
@@ -36,15 +39,16 @@ def program(name: str, *wildcards: str) -> dict[str, Any]:
     return {"code": code_fingerprint(path), "command": path, **values}
 
 
-def complete(rules: Iterable[Any]) -> None:
-    """Complete the rules, `workflow.rules`, once all are defined: the log and the benchmark of each, and its command.
+def complete(workflow: Any, cluster: ClusterSettings) -> None:
+    """Complete the rules of `workflow`, once all are defined: log, benchmark and resources of each, and its command.
 
     Rule `clean` writes logs/clean/{source}/{shard}.log. Parameters reach programs as they are, whatever they hold:
     Snakemake fills in wildcards in the text of a parameter, but not in what a function returns.
     """
-    for rule in rules:
+    for rule in workflow.rules:
         if not rule.shellcmd:
             continue
+        ask_for_more(rule, cluster, workflow.resource_settings.overwrite_resources.get(rule.name, {}))
         wildcards = dict.fromkeys(re.findall(r"{([a-z]\w*)", rule.output[0]))
         name = "/".join([rule.name, *(f"{{{wildcard}}}" for wildcard in wildcards)])
         # What Snakemake itself sets for a rule that names these files.
@@ -100,11 +104,6 @@ def half_of_the_cores(maximum: int) -> int:
     return max(1, min(maximum, len(os.sched_getaffinity(0)) // 2))
 
 
-def doubling(amount: int) -> Callable[..., int]:
-    """A resource (minutes, megabytes) of which every attempt asks for twice as much."""
-    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
-
-
 def training_settings(settings: TrainingSettings) -> dict[str, Any]:
     """Parameters with a training stage's `settings` as its program takes them.
 
@@ -118,8 +117,10 @@ def training_settings(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def training_resources(settings: ProcessSettings) -> dict[str, Any]:
-    """What training asks of SLURM, all nodes together.
+def training_resources(
+    settings: ProcessSettings, stage: TrainingSettings, length: int, cluster: ClusterSettings
+) -> dict[str, Any]:
+    """What a training `stage` on sequences of `length` tokens asks of SLURM, all nodes together.
 
     On each node one task starts the processes; on several, the program starts these tasks by itself, which `mpi` says.
     Without GPUs a task is what processors are counted by.
@@ -128,8 +129,8 @@ def training_resources(settings: ProcessSettings) -> dict[str, Any]:
     return {
         "gpu": settings.gpu * settings.nodes,
         "nodes": settings.nodes,
-        "mem_mb": doubling(8000 * settings.processes_per_node),
-        "runtime": doubling(720),
+        "mem_mb": to_train(stage, length, settings.gpu, settings.processes_per_node),
+        "runtime": cluster.max_minutes,
         **(several if settings.nodes > 1 else {"tasks": 0 if settings.gpu else 1}),
     }
 

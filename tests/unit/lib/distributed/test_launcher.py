@@ -11,7 +11,7 @@ import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 WAIT = 120  # seconds
-OTHER_NODE = ("error: no connection to the other nodes by way of", "error: a process of another node has ended")
+OTHER_NODE = ("failed: no connection to the other nodes by way of", "failed: a process of another node has ended")
 PROGRAM = """\
 import os, signal, sys, time
 sys.path.insert(0, {scripts!r})
@@ -121,7 +121,7 @@ def test_killed_process(tmp_path: Path) -> None:
     """
     _, errors = (process := start(tmp_path, body)).communicate(timeout=WAIT)
     assert process.returncode == 128 + signal.SIGKILL
-    assert errors == "error: a training process was ended by SIGKILL\n"
+    assert errors == "failed: a training process was ended by SIGKILL\n"
 
 
 def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_pat
     """
     _, errors = (process := start(tmp_path, body)).communicate(timeout=WAIT)
     assert process.returncode == 128 + signal.SIGKILL
-    assert errors.endswith("error: a training process was ended by SIGKILL\n")
+    assert errors.endswith("failed: a training process was ended by SIGKILL\n")
     assert "Traceback" not in errors
 
 

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from lib.core.fingerprint import code_fingerprint
+from lib.settings.cluster import ClusterSettings
+from lib.settings.pretrain import PretrainSettings
 from lib.settings.training import ProcessSettings
-from lib.workflow.rules import doubling, half_of_the_cores, json_rows, program, remove_timestamp, training_resources
+from lib.workflow.rules import half_of_the_cores, json_rows, program, remove_timestamp, training_resources
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
@@ -19,6 +21,7 @@ SCRIPTS = Path(__file__).parents[4] / "scripts"
 RULES = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
+from lib.settings.cluster import ClusterSettings
 from lib.workflow.rules import PROGRAM, complete, program
 
 rule clean:
@@ -39,7 +42,7 @@ rule clean:
         gpu=lambda wildcards, resources: resources.gpu,
     shell: PROGRAM
 
-complete(workflow.rules)
+complete(workflow, ClusterSettings())
 """
 
 
@@ -94,11 +97,6 @@ def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:
     assert json_rows([], "name") == "[]"
 
 
-def test_every_attempt_asks_for_twice_as_much() -> None:
-    memory = doubling(4000)
-    assert [memory(None, attempt) for attempt in (1, 2, 3)] == [4000, 8000, 16000]
-
-
 def test_a_job_that_shares_the_machine_takes_at_most_half_of_it() -> None:
     cores = len(os.sched_getaffinity(0))
     assert [half_of_the_cores(maximum) for maximum in (1, 10_000)] == [1, max(1, cores // 2)]
@@ -106,12 +104,14 @@ def test_a_job_that_shares_the_machine_takes_at_most_half_of_it() -> None:
 
 def test_training_on_several_nodes_starts_its_own_tasks() -> None:
     one, several, cpu = (
-        training_resources(ProcessSettings(**values))
+        training_resources(ProcessSettings(**values), PretrainSettings(), 512, ClusterSettings(max_minutes=1440))
         for values in ({"gpu": 2}, {"gpu": 4, "nodes": 2}, {"processes": 3})
     )
-    assert (one["gpu"], one["tasks"], one["mem_mb"](None, 1)) == (2, 0, 16_000)
+    # No model is there yet.
+    assert (one["gpu"], one["tasks"], one["mem_mb"](None, [])) == (2, 0, 16_000)
     assert (several["gpu"], several["nodes"], several["tasks"], several["mpi"]) == (8, 2, 2, "srun")
-    assert (cpu["gpu"], cpu["tasks"], cpu["mem_mb"](None, 2)) == (0, 1, 48_000)
+    assert (cpu["gpu"], cpu["tasks"], cpu["mem_mb"](None, [])) == (0, 1, 24_000)
+    assert {part["runtime"] for part in (one, several, cpu)} == {1440}
 
 
 def test_a_model_that_users_copy_holds_no_file_of_snakemake(tmp_path: Path) -> None:
