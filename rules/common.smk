@@ -9,7 +9,6 @@ from pathlib import Path
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from lib.chat.known_templates import written_tokens
-from lib.core.parent import PARENT
 from lib.corpus.fetching.parts import part_names
 from lib.runs.plan import write_end
 from lib.runs.sharing import take_over
@@ -21,6 +20,7 @@ from lib.workflow.jobs import write_jobs
 from lib.workflow.memory import to_compare, to_compute, to_load
 from lib.workflow.processes import clear_dead_locks, pass_on_sigterm
 from lib.workflow.rules import (
+    PREFIX,
     PROGRAM,
     complete,
     half_of_the_cores,
@@ -52,11 +52,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 # seven times as long when one other process is busy on two cores, instead of 2.4 times.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
-# A job's libraries take as many threads as its rule asks for. Snakemake tells most of them, not these two.
-shell.prefix(
-    "set -euo pipefail; export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS"
-    f" {PARENT}=$PPID@$HOSTNAME; "
-)
+shell.prefix(PREFIX)
 
 SETTINGS, RUN, PROJECT, INPUTS, SWEEP = start(workflow, config)
 

@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from lib.settings.base import StageSettings
 from lib.settings.base_model import BaseModelSettings
-from lib.settings.cluster import ClusterSettings
 from lib.settings.corpus import CorpusSettings
 from lib.settings.evaluation import EvaluationSettings
 from lib.settings.export import ExportSettings
@@ -16,6 +16,14 @@ from lib.settings.tokenizer import TokenizerSettings
 from lib.settings.training import AdapterSettings, ProcessSettings
 
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+
+
+class ClusterSettings(StageSettings):
+    max_minutes: int = Field(default=720, ge=1)
+    """Maximum wall time of a job in minutes. Set it to the partition's limit. Training asks for all of it and
+    continues in the next job; other jobs ask for an hour or two, and for twice as much after a timeout."""
+    max_memory: int | None = Field(default=None, ge=1)
+    """Maximum memory of a job on each node, in MB. Set it to what the partition's nodes have. Not given: no limit."""
 
 
 class PipelineSettings(ProcessSettings):

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
+from lib.core.parent import PARENT
 from lib.settings.base import to_json
-from lib.settings.cluster import ClusterSettings
+from lib.settings.pipeline import ClusterSettings
 from lib.settings.training import WITHOUT_EFFECT, ProcessSettings, TrainingSettings
 from lib.workflow.attempts import ask_for_more
 from lib.workflow.memory import to_train
@@ -23,6 +24,16 @@ SCRIPTS = Path(__file__).resolve().parents[2]
 
 PROGRAM = "python {params.command:q} 2>&1 | tee -i {log:q}"
 """The shell command of every rule that calls a program."""
+
+PREFIX = (
+    "set -euo pipefail; trap : TERM; tee() {{ trap '' TERM; command tee \"$@\"; }}; "
+    f"export POLARS_MAX_THREADS=$OMP_NUM_THREADS RAYON_NUM_THREADS=$OMP_NUM_THREADS {PARENT}=$PPID@$HOSTNAME; "
+)
+"""What precedes every shell command, braces doubled as Snakemake wants them.
+
+SLURM sends SIGTERM to all processes of a job, which ends with its shell. The shell and `tee` outlive it, so that a
+training can save. Libraries take as many threads as the rule asks for; Snakemake tells most of them, not these two.
+"""
 
 NO_OPTIONS = ("command", "code", "watched")
 """Parameters that no program gets. When `code` or `watched` change, Snakemake runs the rule again."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from snakemake.resources import Resources
 
-from lib.settings.cluster import ClusterSettings
+from lib.settings.pipeline import ClusterSettings
 from lib.workflow import attempts
 
 

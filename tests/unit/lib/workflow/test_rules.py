@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from lib.core.fingerprint import code_fingerprint
-from lib.settings.cluster import ClusterSettings
+from lib.settings.pipeline import ClusterSettings
 from lib.settings.pretrain import PretrainSettings
 from lib.settings.training import ProcessSettings
-from lib.workflow.rules import half_of_the_cores, json_rows, program, remove_timestamp, training_resources
+from lib.workflow.rules import PREFIX, half_of_the_cores, json_rows, program, remove_timestamp, training_resources
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
@@ -21,7 +22,7 @@ SCRIPTS = Path(__file__).parents[4] / "scripts"
 RULES = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
-from lib.settings.cluster import ClusterSettings
+from lib.settings.pipeline import ClusterSettings
 from lib.workflow.rules import PROGRAM, complete, program
 
 rule clean:
@@ -89,6 +90,37 @@ def test_named_files_and_parameters_reach_the_program_as_they_are(text: str, tmp
     ]
     assert (tmp_path / "logs" / "clean" / "s.log").exists()
     assert (tmp_path / "benchmarks" / "clean" / "s.tsv").exists()
+
+
+def test_a_program_that_is_told_to_stop_has_its_last_words(tmp_path: Path) -> None:
+    program_file = tmp_path / "program.py"
+    program_file.write_text(
+        "import signal, sys, time\n"
+        "def stop(number, frame):\n"
+        "    print('told to stop', flush=True)\n"
+        "    time.sleep(1)\n"
+        "    print('saved', flush=True)\n"
+        "    sys.exit(75)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "print('begun', flush=True)\n"
+        "while True: time.sleep(0.1)\n",
+        encoding="utf-8",
+    )
+    log = tmp_path / "log"
+    command = f"{sys.executable} {program_file} 2>&1 | tee -i {log}"
+    process = subprocess.Popen(
+        ["bash", "-c", PREFIX.format() + command],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HOSTNAME": "here"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "begun\n"
+    os.killpg(process.pid, signal.SIGTERM)  # as SLURM does
+    assert process.communicate(timeout=120)[0] == "told to stop\nsaved\n"
+    assert process.returncode == 75
+    assert log.read_text(encoding="utf-8") == "begun\ntold to stop\nsaved\n"
 
 
 def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:
