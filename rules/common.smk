@@ -15,6 +15,7 @@ from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, export, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS, replay_shares
+from lib.sweep.best import finished_sweep
 from lib.sweep.plan import KEY
 from lib.workflow.jobs import write_jobs
 from lib.workflow.memory import to_compare, to_compute, to_load
@@ -26,6 +27,7 @@ from lib.workflow.rules import (
     half_of_the_cores,
     json_rows,
     program,
+    program_of_point,
     remove_timestamp,
     training_resources,
     training_settings,

@@ -1,6 +1,6 @@
 """One page for people: scores, sample answers, loss curves, where everything came from, what it cost.
 
-in   results/evaluation/, manifests and trainer logs of all stages, benchmarks/ as far as there
+in   results/evaluation/, manifests and trainer logs of all stages, benchmarks/ and results/sweep/best.yaml as far as there
 out  results/report.html
 """
 
@@ -33,5 +33,6 @@ rule report:
         # Of the rules defined so far, those of the run.
         rules=[rule.name for rule in workflow.rules],
         sources=list(CORPUS_SOURCES),
+        **finished_sweep(),
     shell:
         PROGRAM

@@ -81,7 +81,7 @@ if SETTINGS.trains_stage_1:
         params:
             settings=lambda wildcards, input: SWEEP.training("pretrain_lora", wildcards.key),
             seed=lambda wildcards, input: SWEEP.of("pretrain_lora", wildcards.key).settings.seed,
-            watched=None,
+            **program_of_point("pretrain"),
             work="work/sweep",
             model=lambda wildcards, input: SWEEP.path("pretrain_lora", wildcards.key, "extended_model"),
             data=lambda wildcards, input: SWEEP.path("pretrain_lora", wildcards.key, "pretrain_data"),
@@ -92,6 +92,7 @@ if SETTINGS.trains_stage_1:
         output:
             output="results/sweep/pretrain_model/{key}/manifest.json",
         params:
+            **program_of_point("pretrain_model"),
             model=lambda wildcards, input: SWEEP.path("pretrain_model", wildcards.key, "extended_model"),
             adapter=lambda wildcards, input: SWEEP.path("pretrain_model", wildcards.key, "pretrain_lora"),
 
@@ -118,7 +119,7 @@ if SETTINGS.sft.enabled:
         params:
             settings=lambda wildcards, input: SWEEP.training("sft_lora", wildcards.key),
             seed=lambda wildcards, input: SWEEP.of("sft_lora", wildcards.key).settings.seed,
-            watched=None,
+            **program_of_point("sft"),
             work="work/sweep",
             model=lambda wildcards, input: SWEEP.path("sft_lora", wildcards.key, SWEEP.start_of_stage_2[0]),
             adapter=lambda wildcards, input: [
@@ -137,6 +138,7 @@ use rule evaluate as sweep_evaluate with:
         scores="results/sweep/evaluation/{key}.json",
         measurements="results/sweep/evaluation/{key}.tsv",
     params:
+        **program_of_point("evaluate"),
         name=SWEEP.model,
         settings=SWEEP.scoring(),
         model=lambda wildcards, input: SWEEP.path("evaluation", wildcards.key, SWEEP.scored[0]),

@@ -15,6 +15,7 @@ the manifests of the two adapters, report.json beside the tokenizer's, samples b
 Benchmarks are shown as far as they are there.
 """
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from lib.report.resources import read_benchmarks, resources_table
 from lib.report.tables import number_text, share_text
 from lib.settings.base import from_json
 from lib.settings.pipeline import PipelineSettings
+from lib.sweep.best import sentence_of
 
 STAGES = ("base_model", "corpus", "tokenizer", "pretrain", "sft_data", "sft")
 TITLE = "From raw text to a fine-tuned chat model"
@@ -55,6 +57,7 @@ def main() -> None:
     )
     parser.add_argument("--rules", nargs="*", default=[], help="rules of the run, whose benchmarks are shown")
     parser.add_argument("--sources", nargs="*", default=[], help="sources of text, whose benchmarks are shown")
+    parser.add_argument("--sweep", type=Path, nargs="?", help="best.yaml of a sweep of the run, beside its page")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     args = parser.parse_args()
 
@@ -89,6 +92,7 @@ def main() -> None:
         corpus=_corpus(args.summary, manifests, paths) if args.summary and "corpus" in paths else None,
         instructions=_instructions(paths["sft_data"].parent, manifests["sft_data"]) if "sft_data" in paths else None,
         tokenizer=_tokenizer(paths, manifests, table, benchmarks) if "tokenizer" in paths else None,
+        sweep=_sweep(args.sweep, args.output) if args.sweep else None,
         resources=resources_table(benchmarks),
         lineage=lineage.lineage_table(manifests, settings.seed),
         changed_settings=lineage.changed_settings(settings),
@@ -102,6 +106,11 @@ def main() -> None:
 
 def _read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", keep_default_na=False)
+
+
+def _sweep(best: Path, output: Path) -> dict[str, str]:
+    """What a sweep found, and where its page is, seen from this one."""
+    return {"sentence": sentence_of(best), "page": os.path.relpath(best.with_name("report.html"), output.parent)}
 
 
 def _training(paths: Mapping[str, Path], manifests: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:

@@ -9,13 +9,14 @@ Options in JSON are written by `lib.sweep.plan`.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from lib.core.errors import UserError
 from lib.core.outputs import new_file
 from lib.core.program import program_parser, run, say
 from lib.evaluation.intervals import Interval
@@ -33,11 +34,12 @@ from lib.report.tables import (
     text_column,
 )
 from lib.settings.evaluation import FIGURES
+from lib.sweep.best import best_settings
 from lib.sweep.importance import importance
 from lib.sweep.members import Measured, read_members
 from lib.sweep.picture import draw
-from lib.sweep.points import DEFAULT, as_settings
-from lib.sweep.selection import checked_difference, checked_value, choosing_value
+from lib.sweep.points import DEFAULT
+from lib.sweep.selection import checked_difference, checked_value
 
 CURVES = 5
 """Curves on the page: those of the best points, and of the run's own settings."""
@@ -58,8 +60,7 @@ def main() -> None:
     members = read_members(args.members, args.points, args.metric)
     table = sweep_table(members)
     best = best_member(members)
-    difference = checked_difference(best.items, own_settings(members, best.rung).items)
-    sentence = what_is_best(best, difference, args.metric)
+    sentence = what_is_best(best, own_settings(members, best.rung), args.metric)
     shares = importance_table(members)
     write(args, members, table, shares, best, sentence)
     say(f"sweep: {sentence}; table in {args.table}, settings in {args.best}")
@@ -69,7 +70,9 @@ def sweep_table(members: Sequence[Measured]) -> pd.DataFrame:
     """A row for each point in each rung: its values, what it scored, and how it differs from the run's own settings."""
     rows = []
     for one in members:
-        difference = checked_difference(one.items, own_settings(members, one.rung).items)
+        difference = difference_from(own_settings(members, one.rung), one)
+        value, low, high = (difference.value, difference.low, difference.high) if difference else [math.nan] * 3
+        verdict = "" if one.point == DEFAULT or not difference else difference.verdict("lower")
         control = one.scores.get("control") or {}
         rows.append(
             {
@@ -78,17 +81,24 @@ def sweep_table(members: Sequence[Measured]) -> pd.DataFrame:
                 **one.changes,
                 "steps": one.steps,
                 "seconds": one.seconds,
-                "chosen_by": round(choosing_value(one.items), 4),
-                "checked_on": round(checked_value(one.items), 4),
-                "difference": round(difference.value, 4),
-                "low": round(difference.low, 4),
-                "high": round(difference.high, 4),
-                "verdict": "" if one.point == DEFAULT else difference.verdict("lower"),
+                "chosen_by": round(one.chosen_by, 4),
+                "checked_on": math.nan if one.failure else round(checked_value(one.items), 4),
+                "difference": round(value, 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+                "verdict": one.failure.get("name", verdict),
                 "control_bits_per_character": control.get("bits_per_character"),
                 "curves": one.verdicts,
+                "failure": one.failure.get("sentence", ""),
             }
         )
-    return pd.DataFrame(rows).sort_values(["rung", "chosen_by"], ascending=[False, True], ignore_index=True)
+    frame = pd.DataFrame(rows).astype({"steps": "Int64"})
+    return frame.sort_values(["rung", "chosen_by"], ascending=[False, True], ignore_index=True)
+
+
+def difference_from(own: Measured, one: Measured) -> Interval | None:
+    """How far a point is above the run's own settings; None when one of the two could not be trained."""
+    return None if own.failure or one.failure else checked_difference(one.items, own.items)
 
 
 def own_settings(members: Sequence[Measured], rung: int) -> Measured:
@@ -97,17 +107,29 @@ def own_settings(members: Sequence[Measured], rung: int) -> Measured:
 
 
 def best_member(members: Sequence[Measured]) -> Measured:
-    """The one with the lowest figure in the last rung, on the half of the texts that points are chosen by."""
-    last = max(one.rung for one in members)
-    return min((one for one in members if one.rung == last), key=lambda one: (choosing_value(one.items), one.point))
+    """The one with the lowest figure in the last rung, on the half of the texts that points are chosen by.
+
+    Raises UserError when none could be trained.
+    """
+    last = [one for one in members if one.rung == max(one.rung for one in members)]
+    usable = [one for one in last if not one.failure]
+    if not usable:
+        raise UserError(f"sweep: no point could be trained: {last[0].failure['sentence']}")
+    return min(usable, key=lambda one: (one.chosen_by, one.point))
 
 
-def what_is_best(best: Measured, difference: Interval, metric: str) -> str:
-    """A sentence on the best point and how sure it is that it is better."""
+def what_is_best(best: Measured, own: Measured, metric: str) -> str:
+    """A sentence on the best point and how sure it is that it is better than the run's own settings."""
     measured = FIGURES[metric].title
     if best.point == DEFAULT:
         return f"the run's own settings are the best of all points on {measured}"
     values = ", ".join(f"{key}: {value}" for key, value in best.changes.items())
+    difference = difference_from(own, best)
+    if not difference:
+        return (
+            f"point {best.point} ({values}) is the best of those that could be trained on {measured}; the run's own "
+            f"settings could not ({own.failure['name']})"
+        )
     verdict = {
         "better": "is better than the run's own settings",
         "worse": "was the best by chance: on the other half of the texts it is worse than the run's own settings",
@@ -122,8 +144,7 @@ def what_is_best(best: Measured, difference: Interval, metric: str) -> str:
 def importance_table(members: Sequence[Measured]) -> pd.DataFrame:
     """The share of the differences between points that each setting explains, in the rung with all points."""
     first = [one for one in members if one.rung == 1]
-    scores = [choosing_value(one.items) for one in first]
-    shares = importance([one.changes for one in first], scores)
+    shares = importance([one.changes for one in first], [one.chosen_by for one in first])
     return pd.DataFrame({"setting": list(shares), "share": [round(share, 3) for share in shares.values()]})
 
 
@@ -143,9 +164,7 @@ def write(
     with new_file(args.picture) as path:
         draw(table, keys, path)
     with new_file(args.best) as path:
-        header = f"# Lay it on top of the settings of the run: {sentence}.\n"
-        settings: dict[str, Any] = {"run": f"{args.name}-best", **as_settings(best.changes)}
-        path.write_text(header + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        path.write_text(best_settings(args.name, best.changes, sentence), encoding="utf-8")
     write_page(
         args.page,
         "sweep.html.jinja",
@@ -181,8 +200,8 @@ def points_table(table: pd.DataFrame, keys: Sequence[str]) -> Table:
                 NOTHING if pd.isna(row["seconds"]) else duration_text(row["seconds"]),
                 RichText(number_text(row["chosen_by"]), is_best=place == 0),
                 number_text(row["checked_on"]),
-                NOTHING if is_own else RichText(f"{row['difference']:+.3f}", interval),
-                row["verdict"] or NOTHING,
+                NOTHING if is_own or pd.isna(row["difference"]) else RichText(f"{row['difference']:+.3f}", interval),
+                RichText(row["verdict"] or NOTHING, row["failure"]),
                 row["curves"] or NOTHING,
             ]
         )
@@ -205,7 +224,8 @@ def curves(members: Sequence[Measured], table: pd.DataFrame) -> list[Chart]:
     """Validation loss against time of the best points and of the run's own settings, for each stage that varies."""
     last = table[table["rung"] == table["rung"].max()]
     shown = list(dict.fromkeys([*last["point"][:CURVES], DEFAULT]))
-    found = [one for one in members if one.rung == table["rung"].max() and one.point in shown]
+    last_rung = [one for one in members if one.rung == table["rung"].max()]
+    found = [one for one in last_rung if one.point in shown and not one.failure]
     charts = []
     for place, trained in enumerate(found[0].trained if found else []):
         lines = []

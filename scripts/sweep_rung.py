@@ -12,11 +12,12 @@ settings do.
 import json
 from pathlib import Path
 
+from lib.core.errors import UserError
 from lib.core.outputs import new_file, write_json
 from lib.core.program import program_parser, run, say
 from lib.sweep.members import read_members
 from lib.sweep.points import DEFAULT
-from lib.sweep.selection import choosing_value, kept
+from lib.sweep.selection import kept
 
 
 def main() -> None:
@@ -29,12 +30,15 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     members = [one for one in read_members(args.members, args.points, args.metric) if one.point != DEFAULT]
-    values = [choosing_value(one.items) for one in members]
+    if all(one.failure for one in members):
+        raise UserError(f"sweep: no other point could be trained: {members[0].failure['sentence']}")
+    values = [one.chosen_by for one in members]
     places = kept(values, args.slots)
     points = [members[place].point for place in places]
     with new_file(args.output) as path:
         write_json(path, {"points": points, "results": [args.candidates[point] for point in points]})
-    shown = ", ".join(f"{members[place].point} ({values[place]:.3f})" for place in places)
+    figures = [one.failure.get("name") or f"{one.chosen_by:.3f}" for one in members]
+    shown = ", ".join(f"{members[place].point} ({figures[place]})" for place in places)
     say(f"sweep: {len(points)} of {len(members)} points go on, with bits per character: {shown}")
 
 

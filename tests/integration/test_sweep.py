@@ -14,9 +14,13 @@ from lib.core.outputs import read_json
 from workspace import TIME_LIMIT, Workspace, quiet_environment
 
 BEST = "results/sweep/best.yaml"
-# Of the three other points, one is hopeless, and one is kept for the second rung.
+# Of the three other points, one diverges, and two are kept for the second rung.
 SWEEP = {
-    "settings": {"pretrain.learning_rate": [0.01, 0.003], "tokenizer.new_tokens": [30, 0]},
+    "points": [
+        {"pretrain.learning_rate": 1e30, "tokenizer.new_tokens": 30},
+        {"pretrain.learning_rate": 0.01, "tokenizer.new_tokens": 0},
+        {"pretrain.learning_rate": 0.003, "tokenizer.new_tokens": 0},
+    ],
     "max_steps": 20,
     "rungs": 2,
     "kept": 0.34,
@@ -73,10 +77,11 @@ def test_a_sweep_is_killed_and_resumed_and_its_best_settings_hold(sweeping: Work
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert [row["rung"] for row in rows] == ["2"] * 3 + ["1"] * 4
     assert {row["steps"] for row in rows if row["rung"] == "2"} == {"20"}
-    assert {row["steps"] for row in rows if row["rung"] == "1"} == {"7"}
+    assert [row["steps"] for row in rows if row["rung"] == "1"] == ["7", "7", "7", ""]
     kept = read_json(results / "rung2.json")["points"]
-    first = {row["point"]: float(row["chosen_by"]) for row in rows if row["rung"] == "1" and row["point"] != "0"}
-    assert kept == sorted(sorted(first, key=first.__getitem__)[:2])
+    assert kept == ["2", "3"]
+    assert [row["point"] for row in rows if row["verdict"] == "diverged"] == [rows[-1]["point"]] == ["1"]
+    assert rows[-1]["failure"].startswith("pretrain: diverged at ")
     assert {row["point"] for row in rows if row["rung"] == "2"} == {"0", *kept}
     assert "Nothing to be done" in sweeping.make(BEST)
     assert (results / "sweep.svg").read_text(encoding="utf-8").startswith("<?xml")

@@ -21,6 +21,7 @@ from lib.evaluation.score_table import parts_table, score_table
 from lib.report.charts import Chart, Line
 from lib.report.resources import read_benchmarks
 from lib.report.tables import chart_summary
+from lib.sweep.best import best_settings
 from score_figures import figures
 
 HOSTILE = "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>&lt;\"'{{7*7}}"
@@ -137,7 +138,9 @@ def run_files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_report(files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, name: str = "first") -> str:
+def write_report(
+    files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, name: str = "first", sweep: Path | None = None
+) -> str:
     """The page; `without` names options that are left out, as for a run that lacks these stages."""
     settings = {"base_model": {"uri": f"models/{HOSTILE}"}, "evaluation": {"prompts": [HOSTILE]}}
     options: dict[str, list[str]] = {
@@ -160,6 +163,8 @@ def write_report(files: Path, monkeypatch: pytest.MonkeyPatch, *without: str, na
         "--output",
         str(files / "report.html"),
     ]
+    if sweep:
+        arguments += ["--sweep", str(sweep)]
     monkeypatch.setattr(sys, "argv", ["report.py", *arguments])
     report.main()
     return (files / "report.html").read_text(encoding="utf-8")
@@ -319,6 +324,16 @@ def test_settings_that_differ_stand_beside_their_defaults(run_files: Path, monke
     page = " ".join(write_report(run_files, monkeypatch).split())
     changed = page[page.index("Those that differ") : page.index("All settings")]
     assert re.findall(r"<tr><td><code>([^<]*)</code>", changed) == ["base_model.uri", "evaluation.prompts"]
+
+
+def test_a_sweep_is_summed_up_and_linked(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Experiments" not in headings_of(write_report(run_files, monkeypatch))
+    best = run_files / "sweep" / "best.yaml"
+    best.parent.mkdir()
+    best.write_text(best_settings("first", {"pretrain.rank": 8}, f"point 3 ({HOSTILE}) is better"), encoding="utf-8")
+    page = Reader(write_report(run_files, monkeypatch, sweep=best))
+    assert f"Point 3 ({HOSTILE}) is better." in page.text
+    assert ("href", "sweep/report.html") in page.attributes
 
 
 def test_benchmarks_may_be_missing(run_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 import sweep as program
 import yaml
+
+from lib.core.errors import UserError
 
 METRIC = "text_bits_per_character"
 POINTS = {
@@ -42,9 +45,22 @@ def write_point(folder: Path, point: str, bits: float) -> str:
     return json.dumps({"rung": 1, "point": point, "key": point, **files})
 
 
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, bits: list[float]) -> dict[str, Path]:
-    """Run the program on points that need these bits per character; returns what it wrote."""
+def write_failure(folder: Path, point: str) -> None:
+    """What is left of a point that diverged, in place of the rest."""
+    failure = {"name": "diverged", "sentence": "pretrain: diverged at step 5: the loss is nan"}
+    (folder / f"{point}.tsv").write_text("", encoding="utf-8")
+    (folder / f"{point}.json").write_text(json.dumps({"failure": failure}))
+    (folder / point / "manifest.json").write_text(json.dumps({"counts": {}, "facts": {"failure": failure}}))
+    (folder / point / "trainer_log.tsv").unlink()
+
+
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, bits: list[float], failed: Sequence[str] = ()
+) -> dict[str, Path]:
+    """Run the program on points that need these bits per character, or failed; returns what it wrote."""
     members = [write_point(folder, point, value) for point, value in zip(POINTS, bits, strict=True)]
+    for point in failed:
+        write_failure(folder, point)
     names = {"table": "table.tsv", "importance": "importance.tsv", "picture": "sweep.svg", "page": "report.html"}
     written = {option: folder / name for option, name in (names | {"best": "best.yaml"}).items()}
     options = [word for option, path in written.items() for word in (f"--{option}", str(path))]
@@ -88,6 +104,42 @@ def test_the_runs_own_settings_may_be_the_best(tmp_path: Path, monkeypatch: pyte
 def test_what_cannot_be_told_apart_is_not_called_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = run(tmp_path, monkeypatch, [8.0, 7.999, 8.1, 8.2])
     assert "is not told apart from the run's own settings" in written["best"].read_text(encoding="utf-8")
+
+
+def test_a_point_that_diverged_is_a_row_and_the_others_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = run(tmp_path, monkeypatch, [8.0, 7.5, 8.1, 7.7], failed=["3"])
+    table = pd.read_csv(written["table"], sep="\t", keep_default_na=False)
+    assert table["point"].tolist() == [1, 0, 2, 3]
+    assert table["verdict"].tolist()[::3] == ["better", "diverged"]
+    last = table.iloc[-1]
+    assert (last["chosen_by"], last["difference"], last["steps"]) == ("", "", "")
+    assert last["failure"] == "pretrain: diverged at step 5: the loss is nan"
+    assert "point 1 (pretrain.learning_rate: 0.01, pretrain.rank: 16) is better" in written["best"].read_text()
+    page = written["page"].read_text(encoding="utf-8")
+    assert "diverged<small>pretrain: diverged at step 5: the loss is nan</small>" in page
+    assert ">nan<" not in page
+    assert '"point 1"' in page  # its curve
+    assert '"point 3"' not in page
+    assert ">3<" not in written["picture"].read_text(encoding="utf-8")
+
+
+def test_the_others_are_compared_when_the_runs_own_settings_diverge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = run(tmp_path, monkeypatch, [8.0, 7.5, 8.1, 7.7], failed=["0"])
+    table = pd.read_csv(written["table"], sep="\t", keep_default_na=False)
+    assert table["point"].tolist() == [1, 3, 2, 0]
+    assert table["verdict"].tolist() == ["", "", "", "diverged"]
+    best = written["best"].read_text(encoding="utf-8")
+    assert "is the best of those that could be trained on held-out text; the run's own settings could not" in best
+    assert yaml.safe_load(best)["pretrain"] == {"learning_rate": 0.01, "rank": 16}
+
+
+def test_a_sweep_in_which_no_point_could_be_trained_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="no point could be trained: pretrain: diverged at step 5"):
+        run(tmp_path, monkeypatch, [8.0, 7.5, 8.1, 7.7], failed=list(POINTS))
 
 
 def test_the_page_shows_points_and_curves_and_the_picture_repeats(

@@ -7,6 +7,21 @@ from contextlib import contextmanager
 class UserError(Exception):
     """What was wrong, where (file, line or key), and what to do about it."""
 
+    status = 1
+    """What a program ends with."""
+
+
+class DivergedError(UserError):
+    """A loss of a training is not a number."""
+
+    status = 65
+
+
+class OutOfMemoryError(UserError):
+    """A training does not fit into the memory of a GPU."""
+
+    status = 66
+
 
 @contextmanager
 def about(where: str) -> Iterator[None]:
@@ -14,4 +29,4 @@ def about(where: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise type(error)(f"{where}: {error}") from None

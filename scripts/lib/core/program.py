@@ -15,6 +15,7 @@ from lib.core.places import as_written
 
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # in the environment of one of several processes: where it says why it failed
 USER_ERROR = "user_error"
+STATUS = "status"
 
 # bitsandbytes warns at import on every machine without the optional kernels package. PEFT imports it, so this has to be
 # set before; programs import this module before those that train.
@@ -33,7 +34,7 @@ def say(line: str) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's `main`; end with one line on stderr and status 1 when the user's input is at fault.
+    """Run a program's `main`; end with one line on stderr and the error's status when the user's input is at fault.
 
     One of several processes (`lib.distributed.launcher`) writes down what went wrong instead, and one report is
     printed for all.
@@ -41,20 +42,21 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        _report(as_written(f"error: {error}"), is_user_error=True)
-        sys.exit(1)
+        _report(as_written(f"error: {error}"), is_user_error=True, status=error.status)
+        sys.exit(error.status)
     except Exception:
         if ERROR_FILE not in os.environ:
             raise
-        _report(traceback.format_exc().rstrip(), is_user_error=False)
+        _report(traceback.format_exc().rstrip(), is_user_error=False, status=1)
         sys.exit(1)
 
 
-def _report(text: str, is_user_error: bool) -> None:
+def _report(text: str, is_user_error: bool, status: int) -> None:
     if ERROR_FILE not in os.environ:
         print(text, file=sys.stderr)
         return
     now = time.time_ns()
-    details = {"text": text, USER_ERROR: is_user_error, "nanoseconds": now, "timestamp": str(now // 10**9)}
+    details = {"text": text, USER_ERROR: is_user_error, STATUS: status}
+    details |= {"nanoseconds": now, "timestamp": str(now // 10**9)}
     record = {"message": {"message": text, "extraInfo": details}}
     Path(os.environ[ERROR_FILE]).write_text(json.dumps(record), encoding="utf-8")

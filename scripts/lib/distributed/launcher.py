@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from types import FrameType
+from typing import Any
 
 import psutil
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
@@ -20,7 +21,7 @@ from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from lib.core.errors import UserError
-from lib.core.program import USER_ERROR
+from lib.core.program import STATUS, USER_ERROR
 
 STARTED = "TORCHELASTIC_RUN_ID"  # in the environment of what the agent starts
 RENDEZVOUS = "TRAINING_RENDEZVOUS"  # where the agents of several nodes meet, in the environment of what srun starts
@@ -102,7 +103,7 @@ def _status(failures: list[ProcessFailure]) -> int:
         elsewhere = RENDEZVOUS in os.environ and any(loss in details["text"] for loss in LOSSES)
         text = "failed: a process of another node has ended; see what it says" if elsewhere else details["text"]
         print(text, file=sys.stderr, flush=True)
-        return 1  # whatever ended it after it had said so
+        return int(details[STATUS])  # whatever ended it after it had said so
     if failure.exitcode > 0:
         return failure.exitcode
     print(f"failed: a training process was ended by {failure.signal_name()}", file=sys.stderr, flush=True)
@@ -120,10 +121,10 @@ def _how_far_from_the_cause(failure: ProcessFailure) -> tuple[bool, bool, bool, 
     return not details.get(USER_ERROR), not was_killed, not details, int(details.get("nanoseconds", 0))
 
 
-def _details(failure: ProcessFailure) -> dict[str, str]:
+def _details(failure: ProcessFailure) -> dict[str, Any]:
     """What `lib.core.errors.run` wrote down in a process that failed."""
     message = failure.error_file_data.get("message")
-    details: dict[str, str] = message["extraInfo"] if isinstance(message, dict) else {}
+    details: dict[str, Any] = message["extraInfo"] if isinstance(message, dict) else {}
     return details
 
 

@@ -1,6 +1,7 @@
 """What was measured of every point: the members of the rungs, read back for a decision, a table and a picture."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from lib.core.outputs import read_json
-from lib.evaluation.items import read_items
+from lib.evaluation.items import COLUMNS, read_items
 from lib.report.training import read_log
 from lib.sweep.plan import SLOT, decision
-from lib.sweep.selection import of_metric
+from lib.sweep.selection import choosing_value, of_metric
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,29 @@ class Measured:
     point: str
     changes: Mapping[str, Any]
     items: pd.DataFrame
-    """Those of the metric."""
+    """Those of the metric; none of a point that failed."""
     scores: Mapping[str, Any]
     trained: list[Trained]
+    """Without a training that failed, and those after it."""
+
+    @property
+    def failure(self) -> Mapping[str, str]:
+        """`name` and `sentence` of what went wrong in training, as `sweep_job` writes them; empty when nothing did."""
+        found: Mapping[str, str] = self.scores.get("failure", {})
+        return found
+
+    @property
+    def chosen_by(self) -> float:
+        """The figure that points are compared by; NaN of a point that failed."""
+        return math.nan if self.failure else choosing_value(self.items)
 
     @property
     def seconds(self) -> float:
-        return sum(one.seconds for one in self.trained)
+        return math.nan if self.failure else sum(one.seconds for one in self.trained)
 
     @property
-    def steps(self) -> int:
-        return sum(int(one.facts["counts"]["steps"]) for one in self.trained)
+    def steps(self) -> int | None:
+        return None if self.failure else sum(int(one.facts["counts"]["steps"]) for one in self.trained)
 
     @property
     def verdicts(self) -> str:
@@ -61,19 +74,21 @@ def read_members(described: Iterable[str], points: str, metric: str) -> list[Mea
     for text in described:
         member = json.loads(text)
         point = member["point"] or _in_slot(member["key"])
-        trained = [
-            Trained(
-                stage,
-                read_json(Path(files["folder"]) / "manifest.json"),
-                read_log(Path(files["folder"]) / "trainer_log.tsv"),
-                _seconds(Path(files["benchmark"])),
-            )
-            for stage, files in member["trained"].items()
-        ]
-        items = of_metric(read_items(Path(member["items"])), metric)
+        trained = [one for stage, files in member["trained"].items() if (one := _trained(stage, files))]
         scores = read_json(Path(member["scores"]))
+        failed = "failure" in scores
+        items = pd.DataFrame(columns=COLUMNS) if failed else of_metric(read_items(Path(member["items"])), metric)
         found.append(Measured(member["rung"], point, changes[point], items, scores, trained))
     return found
+
+
+def _trained(stage: str, files: Mapping[str, str]) -> Trained | None:
+    """A training by its files; None where it failed."""
+    folder = Path(files["folder"])
+    facts = read_json(folder / "manifest.json")
+    if "failure" in facts["facts"]:
+        return None
+    return Trained(stage, facts, read_log(folder / "trainer_log.tsv"), _seconds(Path(files["benchmark"])))
 
 
 def _in_slot(key: str) -> str:

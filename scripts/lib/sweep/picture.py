@@ -20,7 +20,8 @@ METRIC = "chosen_by"
 
 
 def draw(table: pd.DataFrame, keys: Sequence[str], path: Path) -> None:
-    """Draw the points of a table of `sweep` as SVG; `keys` are the columns of what varies."""
+    """Draw the points of a table of `sweep` that were scored, as SVG; `keys` are the columns of what varies."""
+    table = table[table[METRIC].notna()]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sweep", "font.size": 9}):
         figure = Figure(figsize=(9, 3.6), layout="constrained", facecolor="white")
         against_time, parallel = figure.subplots(1, 2)

@@ -18,7 +18,7 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, PrinterCallback, TrainerState, TrainingArguments, set_seed
 
-from lib.core.errors import UserError
+from lib.core.errors import OutOfMemoryError, UserError
 from lib.core.locks import Held, hold
 from lib.core.manifest import write_manifest
 from lib.core.outputs import new_directory, read_json, sha256_file
@@ -165,7 +165,13 @@ def _train(
             optimizers=(make_optimizer(model, settings), None),
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except torch.OutOfMemoryError:
+            raise OutOfMemoryError(
+                f"{run.stage}: the GPU has too little memory; lower {run.stage}.batch_size and raise "
+                f"{run.stage}.gradient_accumulation, or set {run.stage}.gradient_checkpointing"
+            ) from None
         state = trainer.state
         if not _is_finished(state, steps, settings):
             say(f"{run.stage}: stopped by {stop.reason} at step {state.global_step}; run again to go on")

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import Trainer, TrainerCallback, TrainerControl
 
-from lib.core.errors import UserError
+from lib.core.errors import DivergedError, UserError
 from lib.core.outputs import new_file, no_room, read_json, write_json
 from lib.distributed.processes import is_first, number_of_processes, of_all, rank, summed, wait_for_all
 from lib.distributed.sharding import is_sharded, unsharded_state
@@ -122,13 +122,14 @@ class StageTrainer(Trainer):
                 record = {"file": f"{split}.arrow", "row": row, "step": self.state.global_step + 1, **data[row]}
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         step = self.state.global_step
+        kind: type[UserError] = DivergedError
         if split == "validation" and not step:
-            problem, remedy = f"before the first step, the validation loss is {loss}", ""
+            kind, problem, remedy = UserError, f"before the first step, the validation loss is {loss}", ""
         else:
             what = f"step {step}: the validation loss" if split == "validation" else f"step {step + 1}: the loss"
             problem = f"diverged at {what} is {loss} (validation loss {best_and_start(self.state)})"
             remedy = f"lower {self.stage}.learning_rate, "
-        raise UserError(
+        raise kind(
             f"{self.stage}: {problem}; nothing is published; look at the rows in {path}, {remedy}or set "
             f"{self.stage}.precision to fp32, and run again"
         )

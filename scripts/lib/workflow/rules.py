@@ -47,7 +47,13 @@ def program(name: str, *wildcards: str) -> dict[str, Any]:
     """
     path = SCRIPTS / f"{name}.py"
     values = {wildcard: lambda wildcards, name=wildcard: wildcards[name] for wildcard in wildcards}
-    return {"code": code_fingerprint(path), "command": path, **values}
+    return {"code": code_fingerprint(path), "command": [path], **values}
+
+
+def program_of_point(name: str) -> dict[str, Any]:
+    """Parameters of a rule of a sweep, in place of those of `program`: a point that fails is a result, too."""
+    runner = SCRIPTS / "sweep_job.py"
+    return {"command": [runner, SCRIPTS / f"{name}.py"], "watched": code_fingerprint(runner)}
 
 
 def complete(workflow: Any, cluster: ClusterSettings) -> None:
@@ -76,8 +82,9 @@ def complete(workflow: Any, cluster: ClusterSettings) -> None:
         rule.set_params(**params)
 
 
-def _command(path: Path, values: dict[str, Callable[..., Any]]) -> Callable[..., list[str]]:
-    """The parameter with the program at `path` and its options: `values`, a rule's parameters, and its named files."""
+def _command(programs: list[Path], values: dict[str, Callable[..., Any]]) -> Callable[..., list[str]]:
+    """The parameter with the program, or one that runs another, and its options: `values`, a rule's parameters, and its
+    named files."""
     options = {
         name: (value, inspect.signature(value).parameters.keys() & {"input", "output", "resources"})
         for name, value in values.items()
@@ -90,7 +97,7 @@ def _command(path: Path, values: dict[str, Callable[..., Any]]) -> Callable[...,
         for name, (value, wanted) in options.items():
             given[name] = value(wildcards, **{key: known[key] for key in wanted})
         given |= dict(output.items())
-        return [str(path), *(word for name, value in given.items() for word in _option(name, value))]
+        return [*map(str, programs), *(word for name, value in given.items() for word in _option(name, value))]
 
     return command
 

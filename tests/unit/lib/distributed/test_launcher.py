@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from lib.core.errors import DivergedError
+
 SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 WAIT = 120  # seconds
 OTHER_NODE = ("failed: no connection to the other nodes by way of", "failed: a process of another node has ended")
 PROGRAM = """\
 import os, signal, sys, time
 sys.path.insert(0, {scripts!r})
-from lib.core.errors import UserError
+from lib.core.errors import DivergedError, UserError
 from lib.core.program import run
 from lib.distributed.launcher import spread
 
@@ -92,11 +94,11 @@ def test_peers_that_fail_because_one_did_say_nothing(tmp_path: Path) -> None:
     import torch
     torch.distributed.init_process_group("gloo")
     if rank == 1:
-        raise UserError("this is it")
+        raise DivergedError("this is it")
     torch.distributed.all_reduce(torch.zeros(1))
     """
     _, errors = (process := start(tmp_path, body)).communicate(timeout=WAIT)
-    assert process.returncode == 1
+    assert process.returncode == DivergedError.status
     assert errors == "error: this is it\n"
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lib.core.errors import UserError
+from lib.core.errors import DivergedError, UserError
 from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json, sha256_file, write_json
 from lib.extended_model.rows import add_rows
@@ -414,7 +414,7 @@ def test_infinite_loss_stops_the_run_and_names_its_rows(run: Run) -> None:
     message = (
         r"step \d: the loss is (nan|inf) \(validation loss [\d.]+ at the start.*; look at the rows in (\S+), lower"
     )
-    with pytest.raises(UserError, match=message) as error:
+    with pytest.raises(DivergedError, match=message) as error:
         execute(with_settings(run, learning_rate=1e30, max_grad_norm=1e30, schedule="constant", allow_worse=True))
     path = re.search(r"\S+bad_batch\.jsonl", str(error.value))
     assert path
@@ -429,8 +429,11 @@ def test_a_model_that_computes_no_number_is_found_before_the_first_step(run: Run
     model = load_model(run.model.parent)
     model.get_input_embeddings().weight.data.fill_(float("nan"))
     model.save_pretrained(run.model.parent)
-    with pytest.raises(UserError, match=r"before the first step, the validation loss is nan; nothing is published"):
+    with pytest.raises(
+        UserError, match=r"before the first step, the validation loss is nan; nothing is published"
+    ) as error:
         execute(run)
+    assert not isinstance(error.value, DivergedError)  # the training has done nothing yet
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ complete(workflow, ClusterSettings())
 
 def test_a_rule_carries_its_program_and_the_fingerprint_of_it() -> None:
     values = program("clean", "source", "shard")
-    assert (values["command"], values["code"]) == (SCRIPTS / "clean.py", code_fingerprint(SCRIPTS / "clean.py"))
+    assert (values["command"], values["code"]) == ([SCRIPTS / "clean.py"], code_fingerprint(SCRIPTS / "clean.py"))
     assert values["source"]({"source": "a", "shard": "b"}) == "a"
     assert values["shard"]({"source": "a", "shard": "b"}) == "b"
 
