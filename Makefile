@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 OLDER := .venv-transformers-4
+HARNESS := .venv-lm-eval
 READABILITY := .venv-readability
 PAGES ?= .bench-pages
 SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG),--configfile $(CONFIG))
@@ -101,7 +102,7 @@ test: check $(OLDER)/.installed
 	$(PYTEST) -m "not slow"
 
 # pytest ends with 5 when it finds no tests, as without a SLURM.
-test-all: check $(OLDER)/.installed
+test-all: check $(OLDER)/.installed $(HARNESS)/.installed
 	$(PYTEST) tests/unit tests/integration
 	$(BIN)/pytest tests/slurm || [ $$? = 5 ]
 
@@ -167,6 +168,13 @@ $(OLDER)/.installed: $(VENV)/.installed envs/requirements-transformers-4.txt
 	@echo "Installing transformers 4 into $(OLDER), to test that models load there"
 	@rm -rf $(OLDER)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --target $(OLDER) -r envs/requirements-transformers-4.txt
+	@touch $@
+
+# As the recipe installs it, but beside $(VENV), which is tested without it.
+$(HARNESS)/.installed: $(VENV)/.installed envs/requirements-lm-eval.txt
+	@echo "Installing lm-eval into $(HARNESS), to test its tasks"
+	@rm -rf $(HARNESS)
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --target $(HARNESS) -r envs/requirements-lm-eval.txt
 	@touch $@
 
 $(READABILITY)/.installed: $(VENV)/.installed envs/requirements-bench-pages.txt

@@ -11,11 +11,25 @@ import polars as pl
 import pytest
 
 from documented_outputs import outdated, undocumented
+from lib.evaluation.items import read_items
 from lib.report.tables import number_text
 from lib.report.training import read_log
 from lib.runs.following import Follower
 from lib.runs.settings_files import read_settings
-from workspace import SETTINGS, Workspace
+from workspace import PROJECT, SETTINGS, Workspace
+
+HARNESS = PROJECT / ".venv-lm-eval"
+TASK = """
+task: stories
+dataset_path: csv
+dataset_kwargs: {data_files: {validation: data/tasks/stories.csv}}
+validation_split: validation
+output_type: multiple_choice
+doc_to_text: "{{question}}"
+doc_to_choice: "{{[A, B]}}"
+doc_to_target: "{{['A', 'B'].index(answer)}}"
+metric_list: [{metric: acc}]
+"""
 
 MODELS = ["base", "extended", "pretrained", "finetuned"]
 DIRECTORIES = ["base_model", "corpus", "tokenizer", "extended_model", "pretrain_data", "pretrain_lora"]
@@ -220,3 +234,23 @@ def test_the_summary_ends_the_run(finished: Workspace) -> None:
     assert summary.status == 0, summary.output
     assert "make chat" in summary.output
     assert "make report" in summary.output
+
+
+@pytest.mark.slow
+def test_lm_eval_measures_a_local_task(done: Workspace, tmp_path: Path) -> None:
+    assert (HARNESS / "lm_eval").is_dir(), f"`make {HARNESS.name}/.installed` installs lm-eval"
+    tasks = done.root / "data" / "tasks"
+    tasks.mkdir()
+    (tasks / "stories.csv").write_text("question,A,B,answer\n谁住在山里？,老船夫,小木匠,A\n谁卖豆腐？,大娘,邮差,A\n")
+    (tasks / "stories.yaml").write_text(TASK, encoding="utf-8")
+    done.configure(evaluation={"lm_eval": ["stories"], "lm_eval_tasks": "data/tasks"})
+    target = "results/evaluation/lm_eval/finetuned.tsv"
+    command = (sys.executable, "-m", "snakemake", "--cores", "2", target)
+    finished = done.run(*command, PYTHONPATH=str(HARNESS), HF_HOME=str(tmp_path / "cache"))
+    assert finished.status == 0, finished.output
+    assert finished.output.count("rule lm_eval_tasks:") == 1
+    items = read_items(done.root / target)
+    assert items["figure"].tolist() == ["lm_eval.stories.acc"] * 2
+    assert items["document"].tolist() == ["stories:0", "stories:1"]
+    assert set(items["amount"]) <= {0.0, 1.0}
+    assert "%|" not in (done.root / "logs" / "lm_eval_tasks" / "finetuned.log").read_text()  # no bars
