@@ -45,7 +45,8 @@ class Around:
 
     def go_template(self) -> str:
         """The same in Go's language. Every line break in it is one of the text."""
-        go: dict[str, str] = {key: value.replace("{{", '{{ "{{" }}') for key, value in vars(self).items()}
+        # One brace alone would join those of an action behind it.
+        go: dict[str, str] = {key: value.replace("{", '{{ "{" }}') for key, value in vars(self).items()}
         return (
             "{{ if .System }}" + go["before_system"] + "{{ .System }}" + go["after_system"] + "{{ else }}"
             + go["without_system"] + "{{ end }}{{ range $i, $message := .Messages }}"
@@ -63,12 +64,26 @@ def modelfile(tokenizer: PreTrainedTokenizerFast, file: str, ends: Sequence[int]
     """
     lines = [f"FROM ./{file}"]
     around = around_messages(tokenizer, begins=begins)
-    if around and '"""' not in around.go_template():
-        lines.append(f'TEMPLATE """{around.go_template()}"""')
+    if around and (template := _quoted(around.go_template())):
+        lines.append(f"TEMPLATE {template}")
     else:
         lines.append("# This chat template cannot be written in Ollama's language; give it one with TEMPLATE.")
-    lines += [f"PARAMETER stop {json.dumps(token)}" for token in tokenizer.convert_ids_to_tokens(list(ends))]
+    for token in tokenizer.convert_ids_to_tokens(list(ends)):
+        stop = _quoted(token)
+        lines.append(
+            f"PARAMETER stop {stop}" if stop else f"# {json.dumps(token)} ends answers, too, but has no place here."
+        )
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str | None:
+    """A value as Ollama's parser takes it: between three quotes, as it is, without escapes.
+
+    None where it would be cut at quotes in it, or where characters in it would be dropped: the parser keeps printable
+    ones, tabs and line breaks.
+    """
+    is_kept = all(character.isprintable() or character in "\t\n\r" for character in text)
+    return f'"""{text}"""' if is_kept and '"""' not in text else None
 
 
 def around_messages(tokenizer: PreTrainedTokenizerFast, *, begins: bool) -> Around | None:

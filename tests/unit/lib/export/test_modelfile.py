@@ -42,7 +42,39 @@ def test_the_begin_token_is_left_to_the_reader() -> None:
     tokenizer.chat_template = LLAMA3_TEMPLATE
     written = modelfile(tokenizer, "model-f16.gguf", [2, 0], begins=True)
     assert written.startswith('FROM ./model-f16.gguf\nTEMPLATE """{{ if .System }}<|start_header_id|>system')
-    assert written.endswith('PARAMETER stop "<|im_end|>"\nPARAMETER stop "<|endoftext|>"\n')
+    commands = parsed(written)
+    assert commands[0] == ("FROM", "./model-f16.gguf")
+    found = around_messages(tokenizer, begins=True)
+    assert found
+    assert commands[1:] == [
+        ("TEMPLATE", found.go_template()),
+        ("PARAMETER stop", "<|im_end|>"),
+        ("PARAMETER stop", "<|endoftext|>"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("token", "is_kept"), [("<｜end▁of▁sentence｜>", True), ('<"end">', True), ("a\u3000b", False), ('"""', False)]
+)
+def test_a_token_is_written_as_it_is_or_not_at_all(token: str, is_kept: bool) -> None:
+    tokenizer = make_tiny_tokenizer()
+    tokenizer.add_tokens([token], special_tokens=True)
+    written = modelfile(tokenizer, "model.gguf", [tokenizer.convert_tokens_to_ids(token)], begins=False)
+    stops = [value for name, value in parsed(written) if name == "PARAMETER stop"]
+    assert stops == ([token] if is_kept else [])
+
+
+@pytest.mark.parametrize("text", ["{", "{{", "{ {{ a }} }", "}}"])
+def test_braces_of_a_template_are_text(text: str) -> None:
+    found = around(f"{{% raw %}}{text}{{% endraw %}}" + CHAT_TEMPLATE)
+    assert found
+    actions = re.findall(r"{{(.*?)}}", found.go_template())
+    assert {action.strip() for action in actions} - {'"{"'} == {
+        *("if .System", ".System", "else", "end", "range $i, $message := .Messages", "$message.Content"),
+        *('if eq $message.Role "user"', "if eq (len (slice $.Messages $i)) 1"),
+        'else if eq $message.Role "assistant"',
+    }
+    assert go(found.go_template(), [{"role": "user", "content": "a"}]).replace('{{ "{" }}', "{").startswith(text)
 
 
 @pytest.mark.parametrize("family", ["mistral"])
@@ -51,6 +83,44 @@ def test_a_template_that_does_more_is_left_out(family: str) -> None:
     tokenizer = make_tiny_tokenizer()
     tokenizer.chat_template = FAMILIES[family]
     assert 'TEMPLATE "' not in modelfile(tokenizer, "model.gguf", [2], begins=False)
+
+
+def parsed(text: str) -> list[tuple[str, str]]:
+    """The commands of a Modelfile by the rules of Ollama's parser.
+
+    A value ends at the first space or line break at which it is whole: without quotes, between two, or between three
+    at each end. Nothing in it is escaped, and what cannot be printed is dropped. (A value without quotes may go on
+    behind a space.)
+    """
+    commands = []
+    rest = text
+    while rest := rest.lstrip():
+        line, _, after = rest.partition("\n")
+        if line.startswith("#"):
+            rest = after
+            continue
+        name = re.match(r"FROM|TEMPLATE|SYSTEM|PARAMETER \w+", rest)
+        assert name, rest
+        rest = rest[name.end() + 1 :]
+        place = next(
+            place
+            for place in range(len(rest) + 1)
+            if (place == len(rest) or rest[place] in "\r\n") and unquoted(rest[:place].strip()) is not None
+        )
+        value = unquoted(rest[:place].strip())
+        assert value is not None
+        commands.append((name[0], "".join(c for c in value if c.isprintable() or c in "\t\n\r")))
+        rest = rest[place:]
+    return commands
+
+
+def unquoted(text: str) -> str | None:
+    """A value without its quotes; None where they are still open."""
+    for quotes in ('"""', '"'):
+        if text.startswith(quotes):
+            is_whole = len(text) >= 2 * len(quotes) and text.endswith(quotes)
+            return text[len(quotes) : -len(quotes)] if is_whole else None
+    return text
 
 
 def go(template: str, messages: list[dict[str, str]]) -> str:
