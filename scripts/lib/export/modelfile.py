@@ -70,9 +70,7 @@ def modelfile(tokenizer: PreTrainedTokenizerFast, file: str, ends: Sequence[int]
         lines.append("# This chat template cannot be written in Ollama's language; give it one with TEMPLATE.")
     for token in tokenizer.convert_ids_to_tokens(list(ends)):
         stop = _quoted(token)
-        lines.append(
-            f"PARAMETER stop {stop}" if stop else f"# {json.dumps(token)} ends answers, too, but has no place here."
-        )
+        lines.append(f"PARAMETER stop {stop}" if stop else f"# Answers end with {json.dumps(token)}, too.")
     return "\n".join(lines) + "\n"
 
 

@@ -88,9 +88,8 @@ def test_a_template_that_does_more_is_left_out(family: str) -> None:
 def parsed(text: str) -> list[tuple[str, str]]:
     """The commands of a Modelfile by the rules of Ollama's parser.
 
-    A value ends at the first space or line break at which it is whole: without quotes, between two, or between three
-    at each end. Nothing in it is escaped, and what cannot be printed is dropped. (A value without quotes may go on
-    behind a space.)
+    A value ends at the first line break at which it is whole: without quotes, with one at each end, or with three.
+    Nothing in it is escaped, and what cannot be printed is dropped.
     """
     commands = []
     rest = text
