@@ -16,8 +16,6 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TQDM_DISABLE", "1")  # a line for every few questions, in a log; read when tqdm is imported
-
 from lib.core.errors import UserError
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
@@ -46,6 +44,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="table of items to write")
     args = parser.parse_args()
     quiet_libraries()
+    os.environ.setdefault("TQDM_DISABLE", "1")  # a line for every few questions, in a log
     # lm-eval imports a package called evaluate, as a program here is called, too.
     sys.path.append(sys.path.pop(0))
     try:

@@ -253,4 +253,3 @@ def test_lm_eval_measures_a_local_task(done: Workspace, tmp_path: Path) -> None:
     assert items["figure"].tolist() == ["lm_eval.stories.acc"] * 2
     assert items["document"].tolist() == ["stories:0", "stories:1"]
     assert set(items["amount"]) <= {0.0, 1.0}
-    assert "%|" not in (done.root / "logs" / "lm_eval_tasks" / "finetuned.log").read_text()  # no bars
