@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch.nn.functional import linear
@@ -47,25 +48,32 @@ def read_positions(
     precision: Precision,
     on_progress: Callable[[int], None] = lambda texts: None,
 ) -> Positions:
-    """Run the frozen model over `texts`; ids from `first_new` on are new. `on_progress` hears of texts done."""
+    """Run the frozen model over `texts`; ids from `first_new` on are new. `on_progress` hears of texts done.
+
+    Texts of similar length go through the model together; positions come back in the order of `texts`.
+    """
     head = model.get_output_embeddings()
     old, bias = head.weight[:first_new], None if head.bias is None else head.bias[:first_new]
-    parts: list[tuple[torch.Tensor, ...]] = []
+    parts: list[list[tuple[torch.Tensor, ...]]] = [[] for _ in texts]
+    by_length = sorted(range(len(texts)), key=lambda number: len(texts[number].ids))
     with arithmetic(precision, model.device):
         for start in range(0, len(texts), BATCH_TEXTS):
-            batch = collate_texts(texts[start : start + BATCH_TEXTS], model.device)
+            numbers = by_length[start : start + BATCH_TEXTS]
+            batch = collate_texts([texts[number] for number in numbers], model.device)
             states = model.base_model(input_ids=batch.ids, use_cache=False).last_hidden_state
-            is_next = batch.is_text[:, 1:]
-            for some, ids in zip(
-                torch.split(states[:, :-1][is_next], POSITIONS_AT_ONCE),
-                torch.split(batch.ids[:, 1:][is_next], POSITIONS_AT_ONCE),
-                strict=True,
-            ):
-                scores = linear(some, old, bias).float()
-                of_next = scores.gather(1, ids.clamp(max=first_new - 1)[:, None])[:, 0]
-                parts.append((some.float(), ids, scores.logsumexp(-1), of_next.where(ids < first_new, 0)))
+            for number, of_text, text_ids, is_text in zip(numbers, states, batch.ids, batch.is_text, strict=True):
+                is_next = is_text[1:]
+                for some, ids in zip(
+                    torch.split(of_text[:-1][is_next], POSITIONS_AT_ONCE),
+                    torch.split(text_ids[1:][is_next], POSITIONS_AT_ONCE),
+                    strict=True,
+                ):
+                    scores = linear(some, old, bias).float()
+                    of_next = scores.gather(1, ids.clamp(max=first_new - 1)[:, None])[:, 0]
+                    of_next = of_next.where(ids < first_new, 0)
+                    parts[number].append((some.float(), ids, scores.logsumexp(-1), of_next))
             on_progress(min(start + BATCH_TEXTS, len(texts)))
-    return Positions(*(torch.cat(values) for values in zip(*parts, strict=True)))
+    return Positions(*(torch.cat(values) for values in zip(*chain.from_iterable(parts), strict=True)))
 
 
 @torch.no_grad()

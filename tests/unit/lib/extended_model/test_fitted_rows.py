@@ -68,7 +68,7 @@ def test_rows_of_tokens_that_are_no_new_ones_make_no_difference(extended: Extend
 def test_positions_hold_what_the_whole_softmax_needs(extended: Extended) -> None:
     model, first = extended.model, extended.first_new
     positions = read_positions(model, extended.texts, first, "fp32")
-    assert len(positions.states) == sum(len(text.ids) - 1 for text in extended.texts)
+    assert positions.next_ids.tolist() == [token for text in extended.texts for token in text.ids[1:]]
     scores = positions.states @ model.get_output_embeddings().weight.T
     expected = torch.nn.functional.cross_entropy(scores, positions.next_ids, reduction="none")
     new = scores[:, first:]
@@ -80,6 +80,18 @@ def test_positions_hold_what_the_whole_softmax_needs(extended: Extended) -> None
     alone = read_positions(model, [text], first, "fp32")
     at = sum(len(other.ids) - 1 for other in extended.texts[:3])
     torch.testing.assert_close(positions.states[at : at + len(text.ids) - 1], alone.states, atol=1e-5, rtol=1e-4)
+
+
+def test_texts_are_read_with_little_padding(extended: Extended) -> None:
+    longest = max(extended.texts, key=lambda text: len(text.ids))
+    shortest = ReplacedText(longest.ids[:4], longest.ids[:4], [0, 1, 2, 3], 1)
+    sizes: list[int] = []
+    extended.model.base_model.register_forward_pre_hook(
+        lambda module, args, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    positions = read_positions(extended.model, [longest, shortest] * 4, extended.first_new, "fp32")
+    assert sum(sizes) == 4 * (len(longest.ids) + len(shortest.ids))
+    assert positions.next_ids.tolist() == (longest.ids[1:] + shortest.ids[1:]) * 4
 
 
 def test_share_of_the_first_constituent_is_taken_from_its_score(extended: Extended) -> None:
