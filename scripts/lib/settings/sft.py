@@ -56,4 +56,5 @@ class SftSettings(InstructionSettings, TrainingSettings):
     continue_adapter: bool = False
     """Continue training the stage-1 adapter, as set in `pretrain`, instead of a new one on the merged model."""
     embeddings: Literal["new_rows", "all", "none"] = "none"
-    """Embedding rows trained beside the adapter: those of new tokens, all rows with the head, or none."""
+    """Embedding rows trained beside the adapter: those of new tokens, all rows with the head, or none. Take `new_rows`
+    where stage 1 has not trained them, as for control tokens that a template adds."""
