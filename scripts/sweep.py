@@ -183,9 +183,9 @@ def points_table(table: pd.DataFrame, keys: Sequence[str]) -> Table:
     """The table as a page shows it, the best point first."""
     unit = "bits per character"
     columns = [
-        *(text_column("point"), Column("rung"), *(Column(key) for key in keys), Column("steps"), Column("time")),
-        *(Column("chosen by", unit, "lower"), Column("checked on", unit, "lower")),
-        *(Column("difference", "from the run's own settings", "lower"), text_column("which is"), text_column("curves")),
+        *(text_column("point"), *(Column(key) for key in keys), Column("chosen by", unit, "lower")),
+        *(Column("difference", unit, "lower"), text_column("which is"), Column("checked on", unit, "lower")),
+        *(text_column("curves"), Column("rung"), Column("steps"), Column("time")),
     ]
     rows: list[list[Cell]] = []
     for place, row in enumerate(table.to_dict("records")):
@@ -194,15 +194,15 @@ def points_table(table: pd.DataFrame, keys: Sequence[str]) -> Table:
         rows.append(
             [
                 "the run's own" if is_own else str(row["point"]),
-                number_text(row["rung"]),
                 *(_value_text(row[key]) for key in keys),
-                number_text(row["steps"]),
-                NOTHING if pd.isna(row["seconds"]) else duration_text(row["seconds"]),
                 RichText(number_text(row["chosen_by"]), is_best=place == 0),
-                number_text(row["checked_on"]),
                 NOTHING if is_own or pd.isna(row["difference"]) else RichText(f"{row['difference']:+.3f}", interval),
                 RichText(row["verdict"] or NOTHING, row["failure"]),
+                number_text(row["checked_on"]),
                 row["curves"] or NOTHING,
+                number_text(row["rung"]),
+                number_text(row["steps"]),
+                NOTHING if pd.isna(row["seconds"]) else duration_text(row["seconds"]),
             ]
         )
     return Table("Points", columns, rows)

@@ -1,21 +1,25 @@
 """From raw text and instructions to a chat model that stands alone."""
 
 import csv
+import html
 import json
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from documented_outputs import outdated, undocumented
+from lib.core.outputs import read_json
 from lib.evaluation.items import read_items
-from lib.report.tables import number_text
 from lib.report.training import read_log
 from lib.runs.following import Follower
 from lib.runs.settings_files import read_settings
+from lib.settings.evaluation import FIGURES
 from workspace import PROJECT, SETTINGS, Workspace
 
 HARNESS = PROJECT / ".venv-lm-eval"
@@ -32,6 +36,9 @@ metric_list: [{metric: acc}]
 """
 
 MODELS = ["base", "extended", "pretrained", "finetuned"]
+TITLES = dict(
+    zip(MODELS, ["base model", "new tokens, untrained", "after pretraining", "after fine-tuning"], strict=True)
+)
 DIRECTORIES = ["base_model", "corpus", "tokenizer", "extended_model", "pretrain_data", "pretrain_lora"]
 DIRECTORIES += ["pretrain_model", "sft_data", "sft_lora", "sft_model"]
 
@@ -118,25 +125,83 @@ def test_the_figures_of_the_report_are_those_of_the_items(finished: Workspace) -
     """Added up by hand from what was measured on each text, response and answer."""
     evaluation = finished.root / "results" / "evaluation"
     report = (finished.root / "results" / "report.html").read_text(encoding="utf-8")
-    shown = [re.sub(r"<[^>]*>", " ", row) for row in re.findall(r"<tr>.*?</tr>", report, re.DOTALL)]
-    titles = ["base model", "new tokens, untrained", "after pretraining", "after fine-tuning"]
-    for model, title in zip(MODELS, titles, strict=True):
-        amounts: dict[str, float] = defaultdict(float)
-        sizes: dict[str, float] = defaultdict(float)
-        with (evaluation / "items" / f"{model}.tsv").open(encoding="utf-8") as file:
-            for item in csv.DictReader(file, delimiter="\t"):
-                amounts[item["figure"]] += float(item["amount"])
-                sizes[item["figure"]] += float(item["size"])
-        figures = {name: amounts[name] / sizes[name] for name in amounts}
-        assert ("answer_chrf" in figures) == (model != "extended")
-        scored = next(row.split() for row in shown if row.strip().startswith(title))
-        for name in ("text", "response", "control"):
-            assert f"{figures[f'{name}_bits_per_character']:.3f}" in scored, (model, name)
-        others = {"answer_rouge_l": "answers: ROUGE-L", "answer_repetition": "answers: repetition"}
-        for name, heading in others.items():
-            if name in figures:
-                row = next(row.split() for row in shown if heading in row and "is better" in row)
-                assert number_text(figures[name]) in row, (model, name)
+    by_hand = {model: added_up(evaluation / "items" / f"{model}.tsv", "figure") for model in MODELS}
+    titles = {name: figure.title for name, figure in FIGURES.items()}
+    bits = [f"{what}_bits_per_character" for what in ("text", "response", "control")]
+
+    scores = shown(report, "Scores of every model")
+    assert [row[0] for row in scores] == list(TITLES.values())
+    for model, (_, *cells, ratio) in zip(MODELS, scores, strict=True):
+        assert numbers(cells) == close(by_hand[model][name] for name in bits)
+        text = read_json(evaluation / f"{model}.json")["text"]["overall"]
+        assert numbers([ratio]) == close([text["characters"] / text["tokens"]])
+
+    others = {row[0]: row[1:] for row in shown(report, "Answers and questions")}
+    answered = [model for model in MODELS if "answer_chrf" in by_hand[model]]
+    assert answered == ["base", "pretrained", "finetuned"]
+    assert others.keys() == {titles[name] for name in by_hand["base"].keys() - {*bits}}
+    for name in by_hand["base"].keys() - {*bits}:
+        assert numbers(others[titles[name]]) == close(by_hand[model][name] for model in answered)
+
+    changes = {row[0]: row[1:] for row in shown(report, "Changes against the base model")}
+    assert len(changes) == len(by_hand["base"])
+    with (evaluation / "differences.tsv").open(encoding="utf-8") as file:
+        rows = {
+            (row["model"], row["figure"]): row
+            for row in csv.DictReader(file, delimiter="\t")
+            if row["against"] == "base"
+        }
+    in_tiles = re.findall(r'class="tile"><b>([^<]*)</b>', report)
+    for name, before in by_hand["base"].items():
+        model = "pretrained" if name == "text_bits_per_character" else "finetuned"
+        change, bounds, verdict = changes[f"{titles[name]} {TITLES[model]}"]
+        difference = by_hand[model][name] - before
+        if name in bits:
+            difference *= 100 / before
+            assert f"{change} ".replace("-", "−") in [f"{tile} " for tile in in_tiles]
+        assert float(change.removesuffix(" %")) == pytest.approx(difference, abs=0.06 if name in bits else 2e-3)
+        row = rows[model, name]
+        kind = "percent" if name in bits else "difference"
+        ends = [float(row[f"{kind}_{end}"]) for end in ("low", "high") if row[f"{kind}_{end}"]]
+        assert [float(end) for end in re.findall(r"[-+\d.]+", bounds)] == pytest.approx(ends, abs=0.06)
+        assert verdict == row["verdict"]
+
+    for label, name in (("Held-out text by source", bits[0]), ("Responses by category", bits[1])):
+        parts = [added_up(evaluation / "items" / f"{model}.tsv", "part", name) for model in MODELS]
+        table = {part if part != "not stated" else "": cells for part, _, *cells in shown(report, label)}
+        assert table.keys() == parts[0].keys()
+        for part, cells in table.items():
+            assert numbers(cells) == close(of_model[part] for of_model in parts)
+
+
+def added_up(items: Path, key: str, figure: str | None = None) -> dict[str, float]:
+    """Amounts over sizes of the items of each `key`, or of those of one figure."""
+    amounts: dict[str, float] = defaultdict(float)
+    sizes: dict[str, float] = defaultdict(float)
+    with items.open(encoding="utf-8") as file:
+        for item in csv.DictReader(file, delimiter="\t"):
+            if figure in (None, item["figure"]):
+                amounts[item[key]] += float(item["amount"])
+                sizes[item[key]] += float(item["size"])
+    return {name: amounts[name] / sizes[name] for name in amounts}
+
+
+def shown(report: str, label: str) -> list[list[str]]:
+    """The cells of a table of the page, without what is in small print."""
+    table = report.partition(f'aria-label="{label}"')[2].partition("</table>")[0].partition("<tbody>")[2]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in table.split("</tr>")]
+    return [
+        [html.unescape(re.sub(r"<small>.*?</small>|<[^>]*>", "", cell)).strip() for cell in row] for row in rows if row
+    ]
+
+
+def numbers(cells: Iterable[str]) -> list[float]:
+    return [float(cell.replace(",", "")) for cell in cells]
+
+
+def close(values: Iterable[float]) -> Any:
+    """The values, as far as a table that rounds to three decimals can tell."""
+    return pytest.approx(list(values), abs=6e-4)
 
 
 def test_the_model_card_gives_lineage_and_figures(finished: Workspace) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import sweep as program
 import yaml
+from browser import CHROMIUM, browser
 
 from lib.core.errors import UserError
 
@@ -157,3 +158,13 @@ def test_the_page_shows_points_and_curves_and_the_picture_repeats(
     assert '"xLabel": "seconds of training"' in page
     assert page.count("<svg") == 1
     assert "<script" in page
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
+def test_the_page_fits_a_narrow_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = run(tmp_path, monkeypatch, [8.0, 7.5, 8.1, 7.7], failed=["3"])
+    with browser(tmp_path / "browser") as page:
+        page.open(written["page"].as_uri(), width=420)
+        page.wait("document.querySelectorAll('.plot canvas').length === 1")
+        assert page.value("document.documentElement.scrollWidth") == 420
+        assert page.value("document.querySelectorAll('svg text').length") > 10

@@ -17,13 +17,27 @@ from matplotlib.figure import Figure
 from lib.sweep.points import DEFAULT
 
 METRIC = "chosen_by"
+INK = "#7a7e86"
+"""Of text and axes: readable on a white page and on a dark one."""
 
 
 def draw(table: pd.DataFrame, keys: Sequence[str], path: Path) -> None:
     """Draw the points of a table of `sweep` that were scored, as SVG; `keys` are the columns of what varies."""
     table = table[table[METRIC].notna()]
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sweep", "font.size": 9}):
-        figure = Figure(figsize=(9, 3.6), layout="constrained", facecolor="white")
+    with matplotlib.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "sweep",
+            "font.size": 9,
+            "axes.facecolor": "none",
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+        }
+    ):
+        figure = Figure(figsize=(9, 3.6), layout="constrained", facecolor="none")
         against_time, parallel = figure.subplots(1, 2)
         _against_time(against_time, table)
         _parallel(parallel, table[table["rung"] == table["rung"].max()], keys)
@@ -40,7 +54,7 @@ def _against_time(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xlabel(label)
     axes.set_ylabel("bits per character, lower is better")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", linewidth=0.5)
+    axes.grid(axis="y", linewidth=0.5, color=INK, alpha=0.4)
     if table["rung"].nunique() > 1:
         axes.legend(frameon=False)
 
@@ -54,9 +68,9 @@ def _parallel(axes: Axes, table: pd.DataFrame, keys: Sequence[str]) -> None:
         heights = [_place(levels[key], row[key]) for key in keys]
         height = float(scale(row[METRIC])) if table[METRIC].nunique() > 1 else 0.5
         style = "--" if row["point"] == DEFAULT else "-"
-        axes.plot(range(len(keys) + 1), [*heights, height], style, color=colors(1 - height), linewidth=2)
+        axes.plot(range(len(keys) + 1), [*heights, height], style, color=colors(0.15 + 0.7 * (1 - height)), linewidth=2)
     for place, key in enumerate(keys):
-        axes.axvline(place, color="0.8", linewidth=0.8)
+        axes.axvline(place, color=INK, alpha=0.5, linewidth=0.8)
         for level in levels[key]:
             axes.annotate(
                 level,
@@ -65,7 +79,7 @@ def _parallel(axes: Axes, table: pd.DataFrame, keys: Sequence[str]) -> None:
                 xytext=(3, 2),
                 textcoords="offset points",
             )
-    axes.axvline(len(keys), color="0.8", linewidth=0.8)
+    axes.axvline(len(keys), color=INK, alpha=0.5, linewidth=0.8)
     for height, value in ((0.0, table[METRIC].min()), (1.0, table[METRIC].max())):
         axes.annotate(f"{value:.3f}", (len(keys), height), fontsize=8, xytext=(3, 2), textcoords="offset points")
     axes.set_xticks(range(len(keys) + 1), [*(key.replace(".", ".\n") for key in keys), "bits per\ncharacter"])
