@@ -20,7 +20,7 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune check test test-all docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune check test test-all test-faults docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -39,7 +39,8 @@ help:
 	@echo "make crate    describe the results as an RO-Crate in results/ro-crate-metadata.json"
 	@echo "make test     set up, then check the code, run unit tests and one run from end to end"
 	@echo "make test-all everything, as continuous integration does; check: without tests"
-	@echo "make docs     write the settings table and schema from the code"
+	@echo "make test-faults  everything that docs/faults.md says happens when something breaks"
+	@echo "make docs     write the settings table, the schema and docs/reruns.md from the code"
 	@echo "make format   format programs and rules"
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
 	@echo "make bench-pages PAGES=folder  measure the main text of web pages against trafilatura and readability-lxml"
@@ -106,8 +107,13 @@ test-all: check $(OLDER)/.installed $(HARNESS)/.installed
 	$(PYTEST) tests/unit tests/integration
 	$(BIN)/pytest tests/slurm || [ $$? = 5 ]
 
-docs: $(VENV)/.installed
+# Rows of docs/faults.md, but for those that need a SLURM.
+test-faults: $(VENV)/.installed-test
+	$(PYTEST) -m fault tests/unit tests/integration
+
+docs: $(VENV)/.installed-test
 	$(BIN)/python scripts/settings_docs.py
+	@PYTHONPATH=scripts:tests $(BIN)/python tests/reruns.py
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix scripts tests

@@ -57,6 +57,7 @@ rule model:
     input:
         finished(SETTINGS),
         required(SETTINGS),
+        ORIGINS,
     localrule: True
 
 
@@ -80,6 +81,7 @@ if workflow.is_main_process and workflow.overwrite_workdir is None:
 if workflow.is_main_process:
     clear_dead_locks(Path.cwd())
     correct_plugin()
+    refuse_unrecorded(workflow)
 
 
 onstart:

@@ -8,7 +8,7 @@ out  results/base_model/, results/pretrain_model/ from pretrain.uri
 rule base_model:
     """Download or copy the base model and save it as a Hugging Face directory."""
     input:
-        INPUTS.files["base_model.uri"],
+        INPUTS.named("base_model.uri"),
     output:
         output="results/base_model/manifest.json",
     conda:
@@ -16,6 +16,7 @@ rule base_model:
     params:
         **program("base_model"),
         settings=to_json(SETTINGS.base_model),
+        unnamed=INPUTS.others("base_model.uri"),
     shell:
         PROGRAM
 
@@ -24,9 +25,10 @@ if SETTINGS.pretrain.uri:
 
     use rule base_model as own_stage_1 with:
         input:
-            INPUTS.files["pretrain.uri"],
+            INPUTS.named("pretrain.uri"),
         output:
             output="results/pretrain_model/manifest.json",
         params:
             **program("base_model"),
             settings=to_json(SETTINGS.base_model.model_copy(update={"uri": SETTINGS.pretrain.uri, "sha256": ""})),
+            unnamed=INPUTS.others("pretrain.uri"),

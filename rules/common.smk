@@ -15,11 +15,13 @@ from lib.runs.sharing import take_over
 from lib.settings import corpus, evaluation, export, pretrain, sft, tokenizer
 from lib.settings.base import to_json
 from lib.settings.sheets import DESCRIBED_COLUMNS, NAME_PATTERN, READ_COLUMNS, replay_shares
+from lib.sources.listing import named_inputs, other_inputs
 from lib.sweep.best import finished_sweep
 from lib.sweep.plan import KEY
 from lib.workflow.jobs import write_jobs
 from lib.workflow.memory import to_compare, to_compute, to_load
 from lib.workflow.processes import clear_dead_locks, pass_on_sigterm
+from lib.workflow.records import refuse_unrecorded
 from lib.workflow.rules import (
     PREFIX,
     PROGRAM,
@@ -67,6 +69,7 @@ SOURCE_SETTINGS = {name: SETTINGS.corpus.of_source(row.settings) for name, row i
 MADE = manifests(SETTINGS)
 SFT_MODEL, SFT_ADAPTER = start_of_stage_2(SETTINGS)
 TOKENIZER = MADE["tokenizer"] or MADE["pretrain_model"]
+ORIGINS = ["results/corpus/origins.json"] if SETTINGS.corpus.enabled else []
 
 SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 

@@ -2,7 +2,7 @@
 
 in   the sources of config/corpus.tsv
 out  results/corpus/: raw/, files/, quarantine/, clean/, dropped/, signatures/, lines/, duplicates/, shared_lines/,
-     mix/, split/, train/, validation/, emptied/, summary.tsv, README.md, manifest.json
+     mix/, split/, train/, validation/, emptied/, summary.tsv, manifest.json, README.md, origins.json
      with corpus.good_examples also quality/
      with corpus.decontaminate also held_out/, decontaminated/, contaminated/
 
@@ -75,7 +75,7 @@ if PARTS:
         params:
             **program("gather", "source"),
             settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
-            parts=lambda wildcards: PARTS[wildcards.source],
+            parts=lambda wildcards: CORPUS_SOURCES[wildcards.source].parts,
         shell:
             PROGRAM
 
@@ -87,8 +87,7 @@ if SETTINGS.corpus.good_examples:
     rule quality:
         """Learn from good and bad examples what a document is worth."""
         input:
-            INPUTS.files["corpus.good_examples"],
-            INPUTS.files["corpus.bad_examples"],
+            INPUTS.named("corpus.good_examples", "corpus.bad_examples"),
         output:
             "results/corpus/quality/classifier.npy",
             "results/corpus/quality/examples.parquet",
@@ -100,6 +99,7 @@ if SETTINGS.corpus.good_examples:
             settings=to_json(SETTINGS.corpus, corpus.QualitySettings),
             cleaning=to_json(SETTINGS.corpus, corpus.CleaningSettings),
             reading=to_json(SETTINGS.corpus, corpus.FetchSettings),
+            unnamed=INPUTS.others("corpus.good_examples", "corpus.bad_examples"),
         shell:
             PROGRAM
 
@@ -112,7 +112,7 @@ rule clean:
             if wildcards.source in PARTS
             else f"results/corpus/raw/{wildcards.source}/{wildcards.shard}.parquet"
         ),
-        lambda wildcards: SOURCE_SETTINGS[wildcards.source].named_files(),
+        lambda wildcards: named_inputs(SOURCE_SETTINGS[wildcards.source].named_files()),
         quality="results/corpus/quality/manifest.json" if SETTINGS.corpus.good_examples else [],
     output:
         "results/corpus/clean/{source}/{shard}.parquet",
@@ -124,10 +124,11 @@ rule clean:
         "../envs/text.yaml"
     params:
         **program("clean", "source", "shard"),
-        parts=lambda wildcards: PARTS.get(wildcards.source),
+        parts=lambda wildcards: CORPUS_SOURCES[wildcards.source].parts if wildcards.source in PARTS else None,
         shards=lambda wildcards: len(SHARDS) if wildcards.source in PARTS else None,
         settings=lambda wildcards: to_json(SOURCE_SETTINGS[wildcards.source], corpus.CleaningSettings),
         signatures=to_json(SETTINGS.corpus, corpus.SignatureSettings),
+        unnamed=lambda wildcards: other_inputs(SOURCE_SETTINGS[wildcards.source].named_files()),
     shell:
         PROGRAM
 
@@ -235,8 +236,7 @@ if SETTINGS.corpus.decontaminate:
         """Index the n-grams of what must not be trained on: validation text, instructions, benchmarks."""
         input:
             of_all("results/corpus/validation/{source}/{shard}.parquet"),
-            INPUTS.instruction_files if HELD_OUT_SETS else [],
-            INPUTS.files["corpus.benchmarks"],
+            INPUTS.named("corpus.benchmarks", *(["sft.sources"] if HELD_OUT_SETS else [])),
         output:
             "results/corpus/held_out/hashes.npy",
             "results/corpus/held_out/owners.npy",
@@ -253,6 +253,7 @@ if SETTINGS.corpus.decontaminate:
             reading=to_json(SETTINGS.corpus, corpus.ReadingSettings),
             sets=json_rows(HELD_OUT_SETS, *READ_COLUMNS),
             benchmarks=SETTINGS.corpus.benchmarks,
+            unnamed=INPUTS.others("corpus.benchmarks", *(["sft.sources"] if HELD_OUT_SETS else [])),
         shell:
             PROGRAM
 
@@ -275,7 +276,7 @@ if SETTINGS.corpus.decontaminate:
 
 
 rule corpus:
-    """Count what every step kept and dropped, and describe the finished corpus in a data card."""
+    """Count what every step kept and dropped, and vouch for the finished shards."""
     input:
         of_all("results/corpus/raw/{source}.json"),
         of_all("results/corpus/clean/{source}/{shard}.json"),
@@ -289,15 +290,35 @@ rule corpus:
         of_all("results/corpus/validation/{source}/{shard}.parquet"),
     output:
         "results/corpus/summary.tsv",
-        "results/corpus/README.md",
         output="results/corpus/manifest.json",
     conda:
         "../envs/text.yaml"
     params:
         **program("corpus"),
-        settings=to_json(SETTINGS.corpus),
+        settings=to_json(SETTINGS.corpus, corpus.PreparationSettings),
         seed=SETTINGS.seed,
-        sheet=SETTINGS.corpus.sources,
+        # Where the sheet is changes nothing, nor do its facts for people: what is computed from outputs is not watched.
+        sheet=lambda wildcards, output: SETTINGS.corpus.sources,
+        watched=json_rows(CORPUS_SOURCES.values(), "name", "replay"),
+    shell:
+        PROGRAM
+
+
+rule data_card:
+    """Describe the finished corpus for people, with the addresses and licences of its sources, which shape no text."""
+    input:
+        "results/corpus/quality/manifest.json" if SETTINGS.corpus.good_examples else [],
+        corpus="results/corpus/manifest.json",
+        summary="results/corpus/summary.tsv",
+    output:
+        "results/corpus/README.md",
+        output="results/corpus/origins.json",
+    conda:
+        "../envs/text.yaml"
+    params:
+        **program("data_card"),
+        settings=to_json(SETTINGS.corpus, corpus.PreparationSettings),
+        sheet=lambda wildcards, output: SETTINGS.corpus.sources,
         watched=json_rows(CORPUS_SOURCES.values(), *DESCRIBED_COLUMNS),
     shell:
         PROGRAM

@@ -6,13 +6,14 @@ out  results/evaluation/
 
 # The fine-tuned model is put together in memory as results/sft_model is, whose card quotes its scores.
 EVALUATED = evaluated(SETTINGS)
+SCORED_FILES = ("evaluation.control", "evaluation.prompts", "evaluation.multiple_choice")
 BY_LM_EVAL = measured_by_lm_eval(SETTINGS)
 
 
 rule evaluate:
     """Score one model on held-out text, held-out answers and control text, and let it answer the prompts."""
     input:
-        [INPUTS.files[f"evaluation.{key}"] for key in ("control", "prompts", "multiple_choice")],
+        INPUTS.named(*SCORED_FILES),
         model=lambda wildcards: EVALUATED[wildcards.model][0],
         base_model="results/base_model/manifest.json",
         adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
@@ -40,6 +41,7 @@ rule evaluate:
         reading=to_json(SETTINGS.corpus, corpus.ReadingSettings),
         control=SETTINGS.evaluation.control,
         script=SETTINGS.corpus.target_script,
+        unnamed=INPUTS.others(*SCORED_FILES),
         gpu=lambda wildcards, resources: resources.gpu,
     shell:
         PROGRAM
@@ -50,7 +52,7 @@ if BY_LM_EVAL:
     rule lm_eval_tasks:
         """Measure one model on tasks of lm-eval."""
         input:
-            INPUTS.files["evaluation.lm_eval_tasks"],
+            INPUTS.named("evaluation.lm_eval_tasks"),
             model=lambda wildcards: EVALUATED[wildcards.model][0],
             adapter=lambda wildcards: EVALUATED[wildcards.model][1:],
             tokenizer=[] if SETTINGS.sft.enabled else TOKENIZER,
@@ -72,6 +74,7 @@ if BY_LM_EVAL:
             folder=SETTINGS.evaluation.lm_eval_tasks,
             limit=SETTINGS.evaluation.lm_eval_limit,
             precision=SETTINGS.evaluation.precision,
+            unnamed=INPUTS.others("evaluation.lm_eval_tasks"),
             gpu=lambda wildcards, resources: resources.gpu,
         shell:
             PROGRAM

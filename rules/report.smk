@@ -15,6 +15,7 @@ rule report:
         evaluations=expand("results/evaluation/{model}.json", model=EVALUATED),
         base_model="results/base_model/manifest.json",
         corpus=MADE["corpus"],
+        origins=ORIGINS,
         summary=["results/corpus/summary.tsv"] if SETTINGS.corpus.enabled else [],
         tokenizer=MADE["tokenizer"],
         pretrain=MADE["pretrain_lora"],

@@ -9,8 +9,7 @@ out  results/sft_data/, results/sft_lora/, results/sft_model/
 rule sft_data:
     """Turn instructions into token ids with a loss on the answers only, some held out for validation."""
     input:
-        INPUTS.instruction_files,
-        INPUTS.files["sft.template"],
+        INPUTS.named("sft.sources", "sft.template"),
         tokenizer=TOKENIZER,
     output:
         output="results/sft_data/manifest.json",
@@ -22,6 +21,7 @@ rule sft_data:
         sets=json_rows(INSTRUCTION_SOURCES.values(), *READ_COLUMNS, "weight"),
         reading=to_json(SETTINGS.corpus, corpus.ReadingLimits),
         seed=SETTINGS.seed,
+        unnamed=INPUTS.others("sft.sources", "sft.template"),
     shell:
         PROGRAM
 
@@ -55,6 +55,7 @@ rule sft_model:
         adapter="results/sft_lora/manifest.json",
         base_model="results/base_model/manifest.json",
         corpus=MADE["corpus"],
+        origins=ORIGINS,
         tokenizer=MADE["tokenizer"],
         pretrain=MADE["pretrain_lora"],
         own_stage_1=MADE["pretrain_model"] if SETTINGS.pretrain.uri else [],

@@ -101,8 +101,7 @@ if SETTINGS.sft.enabled:
 
     use rule sft_data as sweep_sft_data with:
         input:
-            INPUTS.instruction_files,
-            INPUTS.files["sft.template"],
+            INPUTS.named("sft.sources", "sft.template"),
             tokenizer=lambda wildcards: SWEEP.path("sft_data", wildcards.key, SWEEP.vocabulary),
         output:
             output="results/sweep/sft_data/{key}/manifest.json",
@@ -130,7 +129,7 @@ if SETTINGS.sft.enabled:
 
 use rule evaluate as sweep_evaluate with:
     input:
-        INPUTS.files["evaluation.control"],
+        INPUTS.named("evaluation.control"),
         lambda wildcards: SWEEP.inputs("evaluation", wildcards.key, *SWEEP.scored, SWEEP.vocabulary, *SWEEP.scored_data),
         base_model="results/base_model/manifest.json",
         corpus=MADE["corpus"],
@@ -141,6 +140,7 @@ use rule evaluate as sweep_evaluate with:
         **program_of_point("evaluate"),
         name=SWEEP.model,
         settings=SWEEP.scoring(),
+        unnamed=INPUTS.others("evaluation.control"),
         model=lambda wildcards, input: SWEEP.path("evaluation", wildcards.key, SWEEP.scored[0]),
         adapter=lambda wildcards, input: SWEEP.path("evaluation", wildcards.key, SWEEP.scored[1]),
         tokenizer=lambda wildcards, input: SWEEP.path("evaluation", wildcards.key, SWEEP.vocabulary),

@@ -8,8 +8,7 @@ out  results/tokenizer/, results/extended_model/
 rule tokenizer:
     """Learn new tokens from the training text and add them to the base tokenizer."""
     input:
-        INPUTS.files["tokenizer.uri"],
-        INPUTS.files["tokenizer.words"],
+        INPUTS.named("tokenizer.uri", "tokenizer.words"),
         base_model="results/base_model/manifest.json",
         corpus=MADE["corpus"],
     output:
@@ -23,6 +22,7 @@ rule tokenizer:
         # What the chat template of stage 2 needs in the vocabulary.
         control_tokens=json.dumps([*written_tokens(SETTINGS.sft.template), *SETTINGS.sft.control_tokens]),
         budget=json.dumps(budget_of_new_tokens(SETTINGS)),
+        unnamed=INPUTS.others("tokenizer.uri", "tokenizer.words"),
     shell:
         PROGRAM
 

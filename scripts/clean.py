@@ -3,8 +3,8 @@ r"""Clean the documents of one shard, and make the signatures by which they are 
     python scripts/clean.py --settings '{"minimum_length": 100}' --signatures '{"near_duplicate_ngram": 5}' \
         --source news --shard 0 --directory results/corpus --output results/corpus/clean/news/0000.json
 
-Reads raw/SOURCE/SHARD.parquet below the directory, or what of the shard lies in raw/SOURCE/PART/ when --parts names the
-parts that the source was read in, some megabytes at a time. Writes, each as SOURCE/SHARD.parquet:
+Reads raw/SOURCE/SHARD.parquet below the directory, or what of the shard lies in raw/SOURCE/PART/ when --parts says in
+how many parts the source was read, some megabytes at a time. Writes, each as SOURCE/SHARD.parquet:
 
     clean/       id, text, hash; with --quality also quality, the score by which minimum_quality judges
     dropped/     id, rule that dropped the document, value that it measured, text
@@ -25,6 +25,7 @@ from lib.corpus.cleaning.clean import clean
 from lib.corpus.cleaning.rewrite import StepCounts
 from lib.corpus.duplicates.minhash import describe
 from lib.corpus.duplicates.shared_lines import border_lines
+from lib.corpus.fetching.parts import part_names
 from lib.corpus.quality.classifier import Classifier
 from lib.corpus.storage.batches import ShardWriter
 from lib.corpus.storage.raw import raw_batches
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", type=int, required=True)
     parser.add_argument("--shards", type=int, default=1, help="number of shards that parts were dealt into")
-    parser.add_argument("--parts", nargs="*", default=[])
+    parser.add_argument("--parts", type=int, default=1, help="number of parts that the source was read in")
     parser.add_argument("--directory", type=Path, default=Path("results/corpus"))
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
@@ -49,6 +50,7 @@ def main() -> None:
     signature_settings = from_json(SignatureSettings, args.signatures)
     classifier = Classifier.load(args.quality.with_name("classifier.npy")) if args.quality else None
 
+    parts = part_names(args.parts) if args.parts > 1 else []
     shard = f"{args.source}/{shard_name(args.shard)}.parquet"
     counts: dict[str, StepCounts] = {}
     documents_read = documents_kept = 0
@@ -57,7 +59,7 @@ def main() -> None:
             stack.enter_context(ShardWriter(stack.enter_context(new_file(args.directory / folder / shard))))
             for folder in ("clean", "dropped", "signatures", "lines")
         )
-        for documents in raw_batches(args.directory / "raw", args.source, args.shard, args.shards, args.parts):
+        for documents in raw_batches(args.directory / "raw", args.source, args.shard, args.shards, parts):
             documents_read += len(documents)
             cleaned = clean(documents, settings, classifier)
             del documents  # one of 50 MB is held several times over as it is

@@ -1,13 +1,12 @@
-r"""Bring the finished corpus together: counts, a data card and the manifest that later stages depend on.
+r"""Bring the finished corpus together: counts, and the manifest that later stages depend on.
 
     python scripts/corpus.py --settings '{"minimum_length": 100}' --seed 1 \
         --sheet config/corpus.tsv --output results/corpus/manifest.json
 
-Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, mix/SOURCE.json,
-clean/SOURCE/SHARD.json, shared_lines/SOURCE.parquet, split/SOURCE/SHARD.json, with corpus.good_examples
-quality/manifest.json and with corpus.decontaminate decontaminated/SOURCE/SHARD.json.
-Writes summary.tsv (a row per source and rule), README.md and, last, the manifest. Fails when nothing is left to train
-on or to hold out.
+Reads what the earlier steps counted below the output's folder: raw/SOURCE.json, clean/SOURCE/SHARD.json,
+split/SOURCE/SHARD.json and with corpus.decontaminate decontaminated/SOURCE/SHARD.json.
+Writes summary.tsv (a row per source and rule) and, last, the manifest. Fails when nothing is left to train on or to
+hold out.
 """
 
 from dataclasses import dataclass
@@ -21,19 +20,14 @@ from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
-from lib.corpus.data_card import data_card
-from lib.corpus.duplicates.shared_lines import first_shared_lines
-from lib.corpus.quality.judgement import Judgement
 from lib.corpus.storage.shards import shard_name
 from lib.settings.base import from_json
-from lib.settings.corpus import CorpusSettings, SourceSettings
+from lib.settings.corpus import PreparationSettings, SourceSettings
 from lib.settings.sheets import Source, read_sheet
 
 SPLITS = ("train", "validation")
 PACKAGES = ("numpy", "opencc", "polars", "pyarrow", "rensa", "selectolax")  # whose versions shape the shards
 UNITS = ("documents", "characters")
-EXAMPLES = 5
-"""Shared lines of each source that the data card shows."""
 COLUMNS = [
     *(f"documents_{what}" for what in ("in", "changed", "dropped", "added", "out")),
     *(f"characters_{what}" for what in ("in", "removed", "dropped", "added", "out")),
@@ -47,10 +41,6 @@ class SourceCounts:
     source: Source
     raw: dict[str, Any]
     """Documents, characters and files as fetched."""
-    mix: dict[str, Any]
-    """Which documents are trained on, and how often."""
-    shared_lines: list[str]
-    """The most frequent ones."""
     clean: list[dict[str, dict[str, int]]]
     """By shard: what each rule did."""
     split: list[dict[str, dict[str, Any]]]
@@ -66,7 +56,7 @@ def main() -> None:
     parser.add_argument("--sheet", required=True, help="the sources, which may be too many for a command line")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    settings = from_json(CorpusSettings, args.settings)
+    settings = from_json(PreparationSettings, args.settings)
     directory: Path = args.output.parent
 
     rows = read_sheet(local_path(args.sheet), SourceSettings)
@@ -75,44 +65,22 @@ def main() -> None:
     check(table, settings)
     with new_file(directory / "summary.tsv") as path:
         table.to_csv(path, sep="\t", index=False)
-    with new_file(directory / "README.md") as path:
-        path.write_text(
-            data_card(
-                [(counts.source, counts.raw, counts.shared_lines) for counts in sources],
-                [counts.source.name for counts in sources if counts.mix["held_out"]],
-                results(table),
-                table,
-                settings,
-                args.seed,
-                judgement(directory) if settings.good_examples else "",
-            ),
-            encoding="utf-8",
-        )
     with new_file(args.output) as path:
         write_json(path, manifest(directory, sources, table, settings, args.seed))
     for split, counts in results(table).items():
         say(f"corpus: {split}: {counts['documents']:,} documents, {counts['characters']:,} characters")
 
 
-def read_counts(directory: Path, source: Source, settings: CorpusSettings) -> SourceCounts:
+def read_counts(directory: Path, source: Source, settings: PreparationSettings) -> SourceCounts:
     """The count files of one source."""
     names = [f"{source.name}/{shard_name(number)}.json" for number in range(settings.shards)]
     return SourceCounts(
         source,
         read_json(directory / "raw" / f"{source.name}.json"),
-        read_json(directory / "mix" / f"{source.name}.json"),
-        first_shared_lines(directory / "shared_lines" / f"{source.name}.parquet", EXAMPLES),
         [read_json(directory / "clean" / name) for name in names],
         [read_json(directory / "split" / name) for name in names],
         [read_json(directory / "decontaminated" / name) for name in names] if settings.decontaminate else [],
     )
-
-
-def judgement(directory: Path) -> str:
-    """How well the classifier of quality tells examples apart."""
-    counts, facts = (read_json(directory / "quality" / "manifest.json")[key] for key in ("counts", "facts"))
-    at_limit = Judgement(*(facts["held_out"][name] for name in ("limit", "recall", "specificity")))
-    return f"of {counts['good']:,} good and {counts['bad']:,} bad ones, {at_limit.sentence()}"
 
 
 def summarise(sources: list[SourceCounts]) -> pd.DataFrame:
@@ -154,7 +122,7 @@ def total(table: pd.DataFrame, step: str) -> pd.DataFrame:
     return table[table["step"] == step].groupby("rule", sort=False)[COLUMNS].sum().reset_index()
 
 
-def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
+def check(table: pd.DataFrame, settings: PreparationSettings) -> None:
     """Raise UserError when there is nothing to train on or nothing to hold out."""
     split = total(table, "split").set_index("rule")["documents_out"]
     left = {name: counts["documents"] for name, counts in results(table).items()}
@@ -186,7 +154,7 @@ def check(table: pd.DataFrame, settings: CorpusSettings) -> None:
 
 
 def manifest(
-    directory: Path, sources: list[SourceCounts], table: pd.DataFrame, settings: CorpusSettings, seed: int
+    directory: Path, sources: list[SourceCounts], table: pd.DataFrame, settings: PreparationSettings, seed: int
 ) -> dict[str, Any]:
     """As lib.manifest writes it, but without reading the shards again: the steps that wrote them have hashed them."""
     shards: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -212,8 +180,6 @@ def manifest(
         "facts": {
             **shards,
             "replay": [counts.source.name for counts in sources if counts.source.replay],
-            "licenses": {counts.source.name: counts.source.license for counts in sources},
-            "addresses": {counts.source.name: counts.source.uri for counts in sources},
         },
     }
 

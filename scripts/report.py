@@ -5,7 +5,8 @@ Usage:
         --parts results/evaluation/parts.tsv --figures results/evaluation/figures.tsv \
         --differences results/evaluation/differences.tsv --evaluations results/evaluation/base.json … \
         --base-model results/base_model/manifest.json --corpus results/corpus/manifest.json \
-        --summary results/corpus/summary.tsv --tokenizer results/tokenizer/manifest.json \
+        --origins results/corpus/origins.json --summary results/corpus/summary.tsv \
+        --tokenizer results/tokenizer/manifest.json \
         --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
         --sft results/sft_lora/manifest.json --benchmarks benchmarks --rules clean pretrain --sources news \
         --output results/report.html
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=Path, nargs="*", default=[], help="what `evaluate` wrote per model")
     for stage in STAGES:
         parser.add_argument(f"--{stage.replace('_', '-')}", type=Path, nargs="?", help=f"manifest.json of {stage}")
+    parser.add_argument("--origins", type=Path, nargs="?", help="origins.json of the corpus")
     parser.add_argument("--summary", type=Path, nargs="?", help="summary.tsv of the corpus")
     parser.add_argument(
         "--benchmarks", type=Path, default=Path("benchmarks"), help="folder of Snakemake's benchmark files"
@@ -64,6 +66,8 @@ def main() -> None:
     settings = from_json(PipelineSettings, args.settings)
     paths: dict[str, Path] = {stage: path for stage in STAGES if (path := getattr(args, stage))}
     manifests: dict[str, dict[str, Any]] = {stage: read_json(path) for stage, path in paths.items()}
+    if args.origins and "corpus" in manifests:
+        manifests["corpus"]["facts"] |= read_json(args.origins)
     tables = (args.scores, args.figures, args.differences)
     table, figures, differences = (read_score_table(path) if path else None for path in tables)
     evaluations = in_order([read_json(path) for path in args.evaluations])

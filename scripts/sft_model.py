@@ -2,10 +2,10 @@ r"""The finished chat model, standing alone with its card: the stage-2 adapter m
 
     python scripts/sft_model.py --model results/pretrain_model/manifest.json \
         --adapter results/sft_lora/manifest.json --base-model results/base_model/manifest.json \
-        --corpus results/corpus/manifest.json --tokenizer results/tokenizer/manifest.json \
-        --pretrain results/pretrain_lora/manifest.json --sft-data results/sft_data/manifest.json \
-        --scores results/evaluation/scores.tsv --differences results/evaluation/differences.tsv \
-        --output results/sft_model
+        --corpus results/corpus/manifest.json --origins results/corpus/origins.json \
+        --tokenizer results/tokenizer/manifest.json --pretrain results/pretrain_lora/manifest.json \
+        --sft-data results/sft_data/manifest.json --scores results/evaluation/scores.tsv \
+        --differences results/evaluation/differences.tsv --output results/sft_model
 """
 
 from pathlib import Path
@@ -33,6 +33,7 @@ def main() -> None:
     for name in LINEAGE:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=Path, required=name not in MAY_LACK, nargs="?" if name in MAY_LACK else None)
+    parser.add_argument("--origins", type=Path, nargs="?", help="origins.json of the corpus")
     parser.add_argument("--scores", type=Path, required=True)
     parser.add_argument("--differences", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -49,6 +50,8 @@ def main() -> None:
         publish_model(model, directory)
         publish_tokenizer(tokenizer, directory)
         manifests = {name: read_json(path) for name, path in lineage.items()}
+        if args.origins:
+            manifests["corpus"]["facts"] |= read_json(args.origins)
         found = forgetting(read_score_table(args.differences))
         notes = [f"{one.sentence[0].upper()}{one.sentence[1:]}" for one in found if one.model == "finetuned"]
         card = model_card(manifests, args.scores, code_version(), args.differences, notes)

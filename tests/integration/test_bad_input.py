@@ -52,6 +52,7 @@ def is_clear(finished: Finished, names: tuple[str, ...]) -> None:
         ("evaluation", {"control": "data/none.txt"}, ("evaluation.control", "data/none.txt", "does not exist")),
     ],
 )
+@pytest.mark.fault
 def test_settings(fresh: Workspace, section: str, values: Mapping[str, Any], names: tuple[str, ...]) -> None:
     fresh.configure(**{section: values})
     fails_clearly(fresh, names=names)
@@ -65,6 +66,7 @@ def test_a_base_model_of_another_family(fresh: Workspace) -> None:
 
 
 @pytest.mark.parametrize("sheet", ["corpus", "instructions"])
+@pytest.mark.fault
 def test_a_missing_file_in_a_sheet(fresh: Workspace, sheet: str) -> None:
     fresh.write_sheet(sheet, known="data/none.jsonl")
     fails_clearly(fresh, names=(f"config/{sheet}.tsv", "data/none.jsonl", "does not exist"))
@@ -72,6 +74,7 @@ def test_a_missing_file_in_a_sheet(fresh: Workspace, sheet: str) -> None:
 
 
 @pytest.mark.parametrize("sheet", ["corpus", "instructions"])
+@pytest.mark.fault
 def test_a_name_that_stands_twice(fresh: Workspace, sheet: str) -> None:
     rows = "name\turi\nletters\tdata/letters.jsonl\nletters\tdata/stories.jsonl\n"
     (fresh.root / "config" / f"{sheet}.tsv").write_text(rows, encoding="utf-8")
@@ -86,12 +89,14 @@ def test_a_setting_of_one_source_that_is_wrong(fresh: Workspace) -> None:
     assert fresh.files() == set()
 
 
+@pytest.mark.fault
 def test_an_address_that_cannot_be_reached(fresh: Workspace) -> None:
     fresh.write_sheet("corpus", far="https://127.0.0.1:1/text.jsonl")
     fails_clearly(fresh, "results/corpus/raw/far.json", names=("https://127.0.0.1:1/text.jsonl", "cannot be reached"))
     assert fresh.files() == set()
 
 
+@pytest.mark.fault
 def test_text_with_another_checksum(fresh: Workspace) -> None:
     row = f"stories\tdata/stories.jsonl\t{'0' * 64}\n"
     (fresh.root / "config" / "corpus.tsv").write_text(f"name\turi\tsha256\n{row}", encoding="utf-8")
@@ -99,6 +104,7 @@ def test_text_with_another_checksum(fresh: Workspace) -> None:
     assert fresh.files() == set()
 
 
+@pytest.mark.fault
 def test_text_with_broken_json(fresh: Workspace) -> None:
     break_line(fresh.root / "data" / "stories.jsonl", 17)
     fresh.configure(corpus={"on_broken_record": "stop"})
@@ -106,6 +112,7 @@ def test_text_with_broken_json(fresh: Workspace) -> None:
     assert fresh.files() == set()
 
 
+@pytest.mark.fault
 def test_a_base_model_with_another_checksum(fresh: Workspace) -> None:
     write_gguf(fresh.root / "data" / "tiny.gguf")
     fresh.configure(base_model={"uri": "data/tiny.gguf", "sha256": "0" * 64})
@@ -113,6 +120,7 @@ def test_a_base_model_with_another_checksum(fresh: Workspace) -> None:
     assert fresh.files() == set()
 
 
+@pytest.mark.fault
 def test_a_gguf_that_is_cut_off(fresh: Workspace) -> None:
     path = fresh.root / "data" / "tiny.gguf"
     write_gguf(path)
@@ -131,12 +139,13 @@ def test_instructions_with_broken_json(done: Workspace) -> None:
     assert done.files() == before
 
 
+@pytest.mark.fault
 def test_a_corpus_of_which_nothing_survives_cleaning(fresh: Workspace) -> None:
     fresh.configure(corpus={"minimum_length": 100_000})
     fails_clearly(
         fresh, "results/corpus/manifest.json", names=("nothing survives cleaning", "corpus.minimum_length", "100000")
     )
-    whole = {"manifest.json", "summary.tsv", "README.md"}
+    whole = {"manifest.json", "summary.tsv"}
     assert not {f"results/corpus/{name}" for name in whole} & fresh.files()
 
 
@@ -175,12 +184,14 @@ def test_an_instruction_that_cannot_be_learned(
     )
 
 
+@pytest.mark.fault
 def test_a_validation_split_that_takes_everything(finished: Workspace, commands: Commands, tmp_path: Path) -> None:
     names = ("sft.validation_fraction 0.9999 holds out every instruction", "0 examples to train on, 40 held out")
     changes = {"validation_fraction": 0.9999}
     program_fails_clearly(finished, tmp_path, commands["sft_data"], names, settings=changes)
 
 
+@pytest.mark.fault
 def test_layers_that_the_model_does_not_have(finished: Workspace, commands: Commands, tmp_path: Path) -> None:
     names = ("pretrain.target_modules names 'query'", "down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj")
     changes = {"target_modules": ["q_proj", "query"]}
@@ -198,6 +209,7 @@ def test_blocks_with_more_tokens_than_the_model_has_positions(
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "sft"])
+@pytest.mark.fault
 def test_a_gpu_that_is_not_there(
     finished: Workspace, commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:

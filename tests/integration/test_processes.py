@@ -93,6 +93,7 @@ def test_what_two_processes_print_and_leave_is_what_one_does(workspace: Workspac
 
 
 @pytest.mark.parametrize(("number", "fsdp"), [(signal.SIGTERM, False), (signal.SIGKILL, False), (signal.SIGTERM, True)])
+@pytest.mark.fault
 def test_interrupted_they_go_on_to_the_same_bits_as_whole_weights_undisturbed(
     workspace: Workspace, undisturbed: str, number: signal.Signals, fsdp: bool
 ) -> None:
@@ -136,6 +137,7 @@ def signalled(words: list[str], workspace: Workspace, number: signal.Signals, at
     return lines + list(process.stdout), process.wait(WAIT)
 
 
+@pytest.mark.fault
 def test_time_limit_stops_all_of_them(workspace: Workspace) -> None:
     finished = run(workspace, "short/manifest.json", processes=2, max_minutes=1e-9, rank=3)
     assert finished.status == 75
@@ -150,6 +152,7 @@ def test_mistake_is_one_line(workspace: Workspace) -> None:
     assert "Traceback" not in finished.output
 
 
+@pytest.mark.fault
 def test_loss_that_is_no_number_in_one_process_is_one_line(workspace: Workspace) -> None:
     changes = {"learning_rate": 1e30, "max_grad_norm": 1e30, "schedule": "constant"}
     finished = run(workspace, "infinite/manifest.json", processes=2, **changes)

@@ -149,6 +149,7 @@ def test_two_undisturbed_runs_make_the_same_bits(job: Job, expected: dict[str, s
     assert gone_on_from(ends_as_expected(job, expected)) == 0
 
 
+@pytest.mark.fault
 def test_killed_again_and_again(job: Job, expected: dict[str, str]) -> None:
     # Two steps apart at least: a run is up to two steps beyond the line at which it is killed.
     draws = sorted(random.Random(job.stage).sample(range(1, STEPS - 2 * (KILLS - 1)), KILLS))
@@ -166,6 +167,7 @@ def test_killed_again_and_again(job: Job, expected: dict[str, str]) -> None:
     assert gone_on_from(ends_as_expected(job, expected)) == newest
 
 
+@pytest.mark.fault
 def test_told_to_stop_and_then_out_of_time(interrupted: Job, expected: dict[str, str]) -> None:
     step = interrupted.whole()[-1]
     end = interrupted.run({"max_minutes": NO_TIME})
@@ -176,6 +178,7 @@ def test_told_to_stop_and_then_out_of_time(interrupted: Job, expected: dict[str,
     assert gone_on_from(ends_as_expected(interrupted, expected)) == step + 1
 
 
+@pytest.mark.fault
 def test_damaged_checkpoints_give_way_to_the_one_before(interrupted: Job, expected: dict[str, str]) -> None:
     third, second, newest = interrupted.whole()[-3:]
     optimizer = interrupted.checkpoint(newest) / "optimizer.pt"
@@ -188,6 +191,7 @@ def test_damaged_checkpoints_give_way_to_the_one_before(interrupted: Job, expect
 
 
 @pytest.mark.parametrize("changed", ["settings", "seed", "data"])
+@pytest.mark.fault
 def test_what_changed_never_resumes(interrupted: Job, commands: dict[str, list[str]], changed: str) -> None:
     settings: dict[str, float] = {"max_minutes": NO_TIME}
     options: dict[str, str | Path] = {}
@@ -235,6 +239,7 @@ def no_room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NoRoom]:
             subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.fault
 def test_a_checkpoint_without_room_is_one_line_and_no_loss(job: Job, expected: dict[str, str], no_room: NoRoom) -> None:
     job = replace(job, work=no_room.folder / "work")
     failed = job.run(largest_file=no_room.largest_file)
@@ -250,6 +255,7 @@ def test_a_checkpoint_without_room_is_one_line_and_no_loss(job: Job, expected: d
 
 
 @pytest.mark.parametrize("victim", ["the training", "Snakemake", "Snakemake, asked to stop", "the terminal"])
+@pytest.mark.fault
 def test_stopped_under_snakemake_the_same_command_ends_as_if_nothing_had_happened(done: Workspace, victim: str) -> None:
     target = done.root / TARGET
     expected = json.loads(target.read_text(encoding="utf-8"))
@@ -282,6 +288,7 @@ def test_stopped_under_snakemake_the_same_command_ends_as_if_nothing_had_happene
     assert json.loads(target.read_text(encoding="utf-8")) == expected
 
 
+@pytest.mark.fault
 def test_a_second_training_waits_for_the_first_and_leaves_its_work_alone(job: Job, expected: dict[str, str]) -> None:
     with job.start() as first:
         first.read_until(f"step {STOP_AT}/{STEPS}  loss")

@@ -43,6 +43,7 @@ def test_another_rank_trains_again_and_computes_nothing_before_it(named: Workspa
     assert all((first / name).read_bytes() != (second / name).read_bytes() for name in names)
 
 
+@pytest.mark.fault
 def test_a_moved_project_has_nothing_to_make(named: Workspace, tmp_path: Path) -> None:
     moved = Workspace(tmp_path / "elsewhere")
     named.root.rename(moved.root)
@@ -70,6 +71,7 @@ def test_a_job_that_snakemake_starts_elsewhere_finds_its_run(named: Workspace) -
         ("gpu: 0\n", ("base_model is required",)),
     ],
 )
+@pytest.mark.fault
 def test_a_broken_settings_file_ends_make_with_one_line(
     untouched: Workspace, tmp_path: Path, content: str | None, names: tuple[str, ...]
 ) -> None:
@@ -83,6 +85,7 @@ def test_a_broken_settings_file_ends_make_with_one_line(
         assert name in finished.output
 
 
+@pytest.mark.fault
 def test_a_source_that_is_gone_is_listed_and_removed(done: Workspace) -> None:
     before = done.files()
     done.write_sheet("corpus", stories="data/stories.jsonl")

@@ -72,6 +72,7 @@ def test_points_of_a_sweep_are_jobs_of_the_cluster(workspace: Workspace, run: Fi
     assert (workspace.root / "results" / "sweep" / "table.tsv").is_file()
 
 
+@pytest.mark.fault
 def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Workspace) -> None:
     workspace.make("results/extended_model/manifest.json", "results/pretrain_data/manifest.json")
     config = workspace.root / "config" / "demo.yaml"

@@ -151,6 +151,7 @@ def test_fewer_rows_than_tokens(source: Path, tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.fault
 def test_lost_tensor(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = load_file(source / "model.safetensors")
     del weights["model.layers.0.mlp.up_proj.weight"]

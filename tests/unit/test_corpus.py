@@ -12,6 +12,7 @@ from typing import Any
 
 import clean
 import corpus
+import data_card
 import decontaminate
 import deduplicate
 import fetch
@@ -33,6 +34,7 @@ from lib.settings.corpus import (
     DecontaminationSettings,
     DeduplicationSettings,
     FetchSettings,
+    PreparationSettings,
     SharedLineSettings,
     SignatureSettings,
     SplitSettings,
@@ -124,7 +126,10 @@ class Run:
             self.decontaminate(list(sources), shards, part(DecontaminationSettings))
         sheet = self.directory.parent / f"{self.directory.name}.tsv"
         write_sheet(sheet, rows)
-        self.program(corpus, output="manifest.json", settings=to_json(everything), seed=1, sheet=sheet)
+        prepared = part(PreparationSettings)
+        self.program(corpus, output="manifest.json", settings=prepared, seed=1, sheet=sheet)
+        of_corpus = {"corpus": self.directory / "manifest.json", "summary": self.directory / "summary.tsv"}
+        self.program(data_card, output="origins.json", settings=prepared, sheet=sheet, **of_corpus)
         return self.directory / "manifest.json"
 
     def decontaminate(self, sources: list[str], shards: int, settings: str) -> None:
@@ -194,7 +199,11 @@ def test_counts_and_manifest(run: Run, sources: dict[str, str]) -> None:
         assert content["counts"][name] == {"documents": len(documents), "characters": sum(map(len, documents))}
     for path, file in content["files"].items():
         assert sha256_file(run.directory / path) == file["sha256"]
-    assert content["facts"]["licenses"] == {"books": "CC0-1.0", "news": "CC0-1.0"}
+    origins = json.loads((run.directory / "origins.json").read_text(encoding="utf-8"))
+    assert origins == {
+        "addresses": {"books": "books.jsonl", "news": "news.jsonl"},
+        "licenses": {"books": "CC0-1.0", "news": "CC0-1.0"},
+    }
 
     card = (run.directory / "README.md").read_text(encoding="utf-8")
     for part in ("`books.jsonl`", "CC0-1.0", "minimum_length: `10`", "exact_duplicate", "seed: 1"):
@@ -420,6 +429,7 @@ class RunOnFullDisk(Run):
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_after_a_full_disk_a_rerun_on_one_thread_ends_like_an_undisturbed_run_on_all(
     run: Run, sources: dict[str, str], small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

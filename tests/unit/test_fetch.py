@@ -123,6 +123,7 @@ def test_an_archive_with_a_format_and_an_encoding_for_its_files(
         run(tmp_path, monkeypatch, uri=str(tmp_path / "data.zip"), encoding="gbk2312")
 
 
+@pytest.mark.fault
 def test_files_of_any_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["{x}.txt", "a{1}.txt", "\"quoted'.txt", "new\nline.txt", os.fsdecode("槐花.txt".encode("gbk"))]
     data = tmp_path / "data"
@@ -146,6 +147,7 @@ def test_a_byte_order_mark_is_no_text_where_the_sheet_says_utf_8(
     assert texts(tmp_path) == ["甲"]
 
 
+@pytest.mark.fault
 def test_broken_records_go_into_quarantine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +214,7 @@ def check_fault(result: subprocess.CompletedProcess[str], folder: Path, reason: 
     assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
+@pytest.mark.fault
 def test_a_limit_on_file_sizes_while_writing(poems: Path, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
     check_fault(fetch_program(poems, tmp_path / "faulty", limit), tmp_path / "faulty", "File too large")
@@ -220,6 +223,7 @@ def test_a_limit_on_file_sizes_while_writing(poems: Path, tmp_path: Path) -> Non
     assert published(tmp_path / "faulty") == published(tmp_path / "undisturbed")
 
 
+@pytest.mark.fault
 def test_a_full_disk_while_writing(poems: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -258,6 +262,7 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.fault
 def test_killed_while_it_reads_an_archive(archive: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     # It dies as a process does that is killed from outside, half-way through the archive.
@@ -280,6 +285,7 @@ documents.read_documents = killed
     assert not list((folder / "downloads").glob("*"))
 
 
+@pytest.mark.fault
 def test_no_room_for_what_an_archive_holds(archive: Path, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
     check_fault(fetch_program(archive, tmp_path / "faulty", limit), tmp_path / "faulty", "File too large")
@@ -330,6 +336,7 @@ def test_nothing_is_written_when_something_is_wrong(
 
 
 @pytest.mark.parametrize("change", ["grows", "goes", "comes", "is replaced"])
+@pytest.mark.fault
 def test_a_source_that_changes_while_it_is_read_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:

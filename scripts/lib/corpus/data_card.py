@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lib.core.page_templates import markdown_code, markdown_table, render
-from lib.settings.corpus import CorpusSettings
+from lib.settings.corpus import PreparationSettings
 from lib.settings.sheets import Source
 
 
@@ -15,7 +15,7 @@ def data_card(
     nearest_held_out: Sequence[str],
     splits: Mapping[str, Mapping[str, int]],
     table: pd.DataFrame,
-    settings: CorpusSettings,
+    settings: PreparationSettings,
     seed: int,
     judgement: str = "",
 ) -> str:

@@ -14,7 +14,7 @@ from lib.core.outputs import read_json, sha256_file
 METADATA = "ro-crate-metadata.json"
 VERSION = "1.1"
 """Of the specification: the newest that all registries read."""
-BESIDE = ("report.html", "evaluation/*.tsv", "evaluation/*.json", "evaluation/*.md")
+BESIDE = ("report.html", "corpus/origins.json", "evaluation/*.tsv", "evaluation/*.json", "evaluation/*.md")
 """Results of a run that no manifest describes."""
 WORKFLOW = "#graftline"
 
@@ -29,6 +29,9 @@ def described(results: Path, name: str, code: str) -> str:
     crate.name = f"Graftline run {name}"
     crate.description = "From raw text and instructions to a fine-tuned chat model: the results of every stage."
     manifests = {path.parent.name: read_json(path) for path in sorted(results.glob(f"*/{NAME}"))}
+    origins = results / "corpus" / "origins.json"
+    if "corpus" in manifests and origins.is_file():
+        manifests["corpus"]["facts"] |= read_json(origins)
     licenses = list(dict.fromkeys(filter(None, (license for *_, license in _sources(manifests)))))
     crate.license = licenses[0] if len(licenses) == 1 else "; ".join(licenses) or "not stated"
     software = ContextEntity(crate, WORKFLOW, {"@type": "SoftwareApplication", "name": "Graftline", "version": code})

@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,6 +24,9 @@ def validate(model: type[Model], values: object, section: str = "", where: str =
     """`values` as an instance of `model`; raises UserError with one line that names the first wrong key in `where`."""
     if not isinstance(values, dict):
         raise UserError(f"{where}: {section or 'the file'} must be a mapping of keys to values, not {values!r}")
+    for key, text in _texts(values, section):
+        if found := unfit_character(text):
+            raise UserError(f"{where}: {key} holds {found}, which no program can be given; take it out")
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -30,6 +34,28 @@ def validate(model: type[Model], values: object, section: str = "", where: str =
         message = _describe(model, dict(details[0]), section)
         more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
         raise UserError(f"{where}: {message}{more}") from None
+
+
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+
+def unfit_character(text: str) -> str:
+    """What of a text the command line of a program cannot hold, in words; empty when there is nothing of the kind."""
+    found = _UNFIT.search(text)
+    return f"the character U+{ord(found[0]):04X}" if found else ""
+
+
+def _texts(values: object, key: str) -> Iterator[tuple[str, str]]:
+    """Every text in `values`, keys of mappings included, with its dotted key."""
+    if isinstance(values, str):
+        yield key, values
+    elif isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _texts(name, key or "a key")
+            yield from _texts(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(values, list):
+        for value in values:
+            yield from _texts(value, key)
 
 
 def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

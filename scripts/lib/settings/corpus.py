@@ -283,7 +283,7 @@ AS_IT_IS: dict[str, Any] = {
 """Settings of a source whose text nothing changes."""
 
 
-class CorpusSettings(
+class PreparationSettings(
     FetchSettings,
     SourceSettings,
     QualitySettings,
@@ -292,12 +292,17 @@ class CorpusSettings(
     SplitSettings,
     DecontaminationSettings,
 ):
+    """All that shapes the finished shards."""
+
+    shards: int = Field(default=4, ge=1, le=10_000)
+    """Number of files that each source is cut into. Raise it for large text: they are processed in parallel."""
+
+
+class CorpusSettings(PreparationSettings):
     enabled: bool = True
     """Read a corpus; `false` does without one: no tokens are learned, no stage 1 is trained."""
     sources: str = "config/corpus.tsv"
     """Sheet with one row per source of text."""
-    shards: int = Field(default=4, ge=1, le=10_000)
-    """Number of files that each source is cut into. Raise it for large text: they are processed in parallel."""
 
     def of_source(self, own: Mapping[str, Any]) -> Self:
         """These settings for one source, its `own` in the place of the general ones.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from lib.core.errors import UserError
-from lib.settings.base import StageSettings, nearest_name, validate
+from lib.settings.base import StageSettings, nearest_name, unfit_character, validate
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MAX_WEIGHT = 100
@@ -28,7 +28,7 @@ KEYS = (
 """Keys of records of instructions that the column `columns` can give other names."""
 READ_COLUMNS = ("name", "uri", "sha256", "format", "encoding", "layout", "columns")
 """What a set of instructions is read by."""
-DESCRIBED_COLUMNS = ("name", "uri", "license", "weight", "max_characters", "replay", "settings")
+DESCRIBED_COLUMNS = ("name", "uri", "license", "weight", "max_characters", "settings")
 """What the data card says of a source of text."""
 NOT_READ: dict[str, Any] = {
     "license": "",
@@ -120,6 +120,9 @@ def read_sheet(
         if len(row) > len(header):
             raise UserError(f"{where}: {len(row)} cells, but the header names {len(header)} columns")
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        for column, cell in cells.items():
+            if found := unfit_character(cell):
+                raise UserError(f"{where}: {column} holds {found}, which no program can be given; take it out")
         values: dict[str, Any] = {
             column: cell
             for column, cell in cells.items()

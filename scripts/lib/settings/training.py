@@ -138,8 +138,11 @@ class LoopSettings(StageSettings):
     """Where curves go besides `trainer_log.tsv`: TensorBoard files in `logs/tensorboard`; others need a package."""
 
 
-WITHOUT_EFFECT = ("logging_steps", "save_steps", "save_total_limit", "max_minutes", "report_to")
-"""Settings that change neither the weights of a step nor which step is published."""
+WITHOUT_EFFECT = (
+    *("logging_steps", "save_steps", "save_total_limit", "max_minutes", "report_to"),
+    *("enabled", "uri", "sources"),
+)
+"""Settings of a stage that change neither the weights of a step nor which step is published."""
 
 
 RESOLVED = {"precision", "epochs", "max_steps", "minutes"}

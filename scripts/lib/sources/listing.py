@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,17 @@ def local_source_files(uri: str) -> list[str]:
 def can_be_watched(file: str) -> bool:
     """Whether a rule can name the file as its input."""
     return not _NOT_WATCHED.search(file)
+
+
+def named_inputs(files: Iterable[str]) -> list[str]:
+    """The files that a rule names as its inputs: all but those of odd names."""
+    return [file for file in files if can_be_watched(file)]
+
+
+def other_inputs(files: Iterable[str]) -> str:
+    """Fingerprint of the files of odd names, which a rule watches as a parameter; empty when there are none."""
+    odd = [file for file in files if not can_be_watched(file)]
+    return listing_fingerprint(odd) if odd else ""
 
 
 def listing_fingerprint(files: list[str]) -> str:

@@ -1,6 +1,5 @@
 """What the user gives: the sheets' rows, and the local files that rules must watch for each address in the settings."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lib.base_model.families import check_local
@@ -13,7 +12,14 @@ from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import Source, read_sheet, replay_shares
 from lib.sources.addresses import local_files
 from lib.sources.hub import MODEL_FILES
-from lib.sources.listing import WATCHED_FILES, can_be_watched, listing_fingerprint, local_source_files
+from lib.sources.listing import (
+    WATCHED_FILES,
+    can_be_watched,
+    listing_fingerprint,
+    local_source_files,
+    named_inputs,
+    other_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,16 @@ class Inputs:
     """Share of the tokens of each source that is replayed."""
     corpus_files: dict[str, list[str]]
     """Files of each source of text."""
-    instruction_files: list[str]
     files: dict[str, list[str]]
-    """Files that the settings name, by dotted key."""
+    """Files that the settings name, by dotted key; those of all sets of instructions by `sft.sources`."""
+
+    def named(self, *keys: str) -> list[str]:
+        """The files of these keys that a rule names as its inputs."""
+        return named_inputs(file for key in keys for file in self.files[key])
+
+    def others(self, *keys: str) -> str:
+        """Fingerprint of those that it cannot name."""
+        return other_inputs(file for key in keys for file in self.files[key])
 
     def watched_files(self, source: str) -> list[str]:
         """The files of a source of text that a rule names as its inputs; none where it watches their listing."""
@@ -61,8 +74,8 @@ def read_inputs(settings: PipelineSettings) -> Inputs:
                 )
         replay = replay_shares(corpus, settings.pretrain.replay if corpus else {})
     with about(settings.sft.sources):
-        instruction_files = _watched(path for row in instructions.values() for path in local_source_files(row.uri))
-    return Inputs(corpus, instructions, replay, corpus_files, instruction_files, _named_files(settings))
+        sets = [path for row in instructions.values() for path in local_source_files(row.uri)]
+    return Inputs(corpus, instructions, replay, corpus_files, _named_files(settings) | {"sft.sources": sets})
 
 
 def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
@@ -89,23 +102,14 @@ def _named_files(settings: PipelineSettings) -> dict[str, list[str]]:
     for key, address in (directories | single).items():
         with about(f"settings: {key}"):
             patterns = MODEL_FILES if key in directories else ("*",)
-            files[key] = _watched(local_files(address, patterns) if address else [])
+            files[key] = local_files(address, patterns) if address else []
             if address and key in models:
                 check_local(local_path(address))
     for key, addresses in texts.items():
         with about(f"settings: {key}"):
-            files[key] = _watched(path for address in addresses for path in local_source_files(address))
+            files[key] = [path for address in addresses for path in local_source_files(address)]
     return files
 
 
 def _one(address: str | None) -> list[str]:
     return [address] if address else []
-
-
-def _watched(files: Iterable[str]) -> list[str]:
-    """The files; UserError for one that no rule can name."""
-    found = list(files)
-    for file in found:
-        if not can_be_watched(file):
-            raise UserError(f"{file!r}: rename this file; a workflow cannot watch names with braces or odd characters")
-    return found

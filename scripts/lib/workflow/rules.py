@@ -8,6 +8,8 @@ import inspect
 import json
 import os
 import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,12 @@ SLURM sends SIGTERM to all processes of a job, which ends with its shell. The sh
 training can save. Libraries take as many threads as the rule asks for; Snakemake tells most of them, not these two.
 """
 
-NO_OPTIONS = ("command", "code", "watched")
-"""Parameters that no program gets. When `code` or `watched` change, Snakemake runs the rule again."""
+MAX_COMMAND = 120_000
+"""Maximum bytes of a command. Snakemake gives it to the shell as one word, and Linux allows a word 131,071."""
+
+NO_OPTIONS = ("code", "watched", "unnamed")
+"""Parameters that no program gets. When one changes, Snakemake runs the rule again; `unnamed` stands for files of odd
+names."""
 
 
 def program(name: str, *wildcards: str) -> dict[str, Any]:
@@ -60,7 +66,9 @@ def complete(workflow: Any, cluster: ClusterSettings) -> None:
     """Complete the rules of `workflow`, once all are defined: log, benchmark and resources of each, and its command.
 
     Rule `clean` writes logs/clean/{source}/{shard}.log. Parameters reach programs as they are, whatever they hold:
-    Snakemake fills in wildcards in the text of a parameter, but not in what a function returns.
+    Snakemake fills in wildcards in the text of a parameter, but not in what a function returns. It compares the values
+    of all parameters with those of the last run as a set, without their names, and would not see `nodes` become 2 where
+    `processes` is 2 already: so each value that it is given begins with its name.
     """
     for rule in workflow.rules:
         if not rule.shellcmd:
@@ -77,7 +85,9 @@ def complete(workflow: Any, cluster: ClusterSettings) -> None:
             for name, value in rule.params.items()
         }
         if rule.shellcmd == PROGRAM:
-            params["command"] = _command(params["command"](None), params)
+            command = _command(params.pop("command")(None), params)
+            params = {name: _with_name(name, value) for name, value in params.items() if not _wanted(value)}
+            params["command"] = command
         rule.params.clear()
         rule.set_params(**params)
 
@@ -85,11 +95,7 @@ def complete(workflow: Any, cluster: ClusterSettings) -> None:
 def _command(programs: list[Path], values: dict[str, Callable[..., Any]]) -> Callable[..., list[str]]:
     """The parameter with the program, or one that runs another, and its options: `values`, a rule's parameters, and its
     named files."""
-    options = {
-        name: (value, inspect.signature(value).parameters.keys() & {"input", "output", "resources"})
-        for name, value in values.items()
-        if name not in NO_OPTIONS
-    }
+    options = {name: (value, _wanted(value)) for name, value in values.items() if name not in NO_OPTIONS}
 
     def command(wildcards: Any, input: Any, output: Any, resources: Any) -> list[str]:
         known = {"input": input, "output": output, "resources": resources}
@@ -97,9 +103,33 @@ def _command(programs: list[Path], values: dict[str, Callable[..., Any]]) -> Cal
         for name, (value, wanted) in options.items():
             given[name] = value(wildcards, **{key: known[key] for key in wanted})
         given |= dict(output.items())
-        return [*map(str, programs), *(word for name, value in given.items() for word in _option(name, value))]
+        words = (word for name, value in given.items() for word in _option(name, value))
+        return _check_length([*map(str, programs), *words])
 
     return command
+
+
+def _wanted(value: Callable[..., Any]) -> set[str]:
+    """What a parameter is computed from beside wildcards. Snakemake does not watch one that needs any of it."""
+    return inspect.signature(value).parameters.keys() & {"input", "output", "resources"}
+
+
+def _with_name(name: str, value: Callable[..., Any]) -> Callable[..., str]:
+    return lambda wildcards: f"{name}: {value(wildcards)}"
+
+
+def _check_length(words: list[str]) -> list[str]:
+    """The words; ends with one line when they are more than Linux gives a program."""
+    if sum(map(len, words)) < MAX_COMMAND // 5:  # a character takes at most five bytes, that of a quotation mark
+        return words
+    lengths = [len(shlex.quote(word).encode()) + 1 for word in words]
+    if sum(lengths) > MAX_COMMAND:
+        longest = words[lengths.index(max(lengths))]
+        sys.exit(
+            f"error: the command of {Path(words[0]).name} is longer than {MAX_COMMAND:,} bytes, too long for Linux; most is "
+            f"{longest[:60]!r}…; give long lists in the settings as files, as evaluation.prompts can be"
+        )
+    return words
 
 
 def _option(name: str, value: Any) -> list[str]:
@@ -109,7 +139,12 @@ def _option(name: str, value: Any) -> list[str]:
     if value is None or not words:
         return []
     # A text that begins with a dash would be taken for an option of its own.
-    return [f"{option}={words[0]}"] if len(words) == 1 and words[0].startswith("-") else [option, *words]
+    dashed = next((word for word in words if word.startswith("-")), None)
+    if dashed and len(words) > 1:
+        sys.exit(
+            f"error: {dashed!r} begins with a dash, and so cannot be one of several values; write a path as ./-name"
+        )
+    return [f"{option}={dashed}"] if dashed else [option, *words]
 
 
 def json_rows(rows: Iterable[object], *columns: str) -> str:

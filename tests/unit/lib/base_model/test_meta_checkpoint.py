@@ -90,6 +90,7 @@ def test_context_length(tmp_path: Path, parameters: Parameters, frequencies: str
     assert load(tmp_path).config.max_position_embeddings == length
 
 
+@pytest.mark.fault
 def test_pickle_that_would_run_something(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[Any, ...]:

@@ -28,6 +28,7 @@ def test_a_whole_directory_passes(source: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.fault
 def test_truncated_weights(source: Path, share: float) -> None:
     content = (source / "model.safetensors").read_bytes()
     (source / "model.safetensors").write_bytes(content[: int(len(content) * share)])
@@ -49,12 +50,14 @@ def test_no_config(source: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+@pytest.mark.fault
 def test_code_in_the_folder_is_never_run(source: Path, name: str) -> None:
     edit(source / name, auto_map={"AutoModelForCausalLM": "modeling.Model"})
     with pytest.raises(UserError, match=rf"{name}: this model runs code from its own folder"):
         check_directory(source)
 
 
+@pytest.mark.fault
 def test_pickle_is_never_read(source: Path) -> None:
     (source / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"no model\.safetensors and no model\.safetensors\.index\.json$"):
@@ -80,6 +83,7 @@ def test_families_that_are_not_supported(source: Path, model_type: str | None) -
         check_directory(source)
 
 
+@pytest.mark.fault
 def test_lost_shard(source: Path) -> None:
     AutoModelForCausalLM.from_pretrained(source).save_pretrained(source, max_shard_size="30KB")
     (source / "model.safetensors").unlink(missing_ok=True)

@@ -45,6 +45,7 @@ def test_a_second_process_is_told_who_holds_the_lock(lock: Path, holder: subproc
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.fault
 def test_the_lock_dies_with_its_process(lock: Path, holder: subprocess.Popen[str], number: int) -> None:
     holder.send_signal(number)
     holder.communicate()
@@ -76,6 +77,7 @@ def test_several_share_what_none_of_them_has_alone(lock: Path) -> None:
         assert not acquire(one, fcntl.LOCK_EX)
 
 
+@pytest.mark.fault
 def test_a_file_system_without_locks_holds_nobody_up(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def without_locks(file: object, kind: int) -> None:
         raise OSError(locks.errno.ENOLCK, "No locks available")

@@ -34,6 +34,7 @@ def test_what_it_says(tmp_path: Path) -> None:
     assert (manifest["counts"], manifest["seed"]) == ({"documents": 3}, 7)
 
 
+@pytest.mark.fault
 def test_missing_and_torn_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist; run the step"):
         read_json(tmp_path / "none.json")

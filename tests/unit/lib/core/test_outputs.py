@@ -19,6 +19,7 @@ def test_file_appears_when_the_block_ends(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
 
 
+@pytest.mark.fault
 def test_failed_file_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "file.txt"
     target.write_text("old")
@@ -39,6 +40,7 @@ def test_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
     assert (target / "fresh.txt").stat().st_mode & 0o200
 
 
+@pytest.mark.fault
 def test_failed_directory_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "result"
     target.mkdir()
@@ -50,6 +52,7 @@ def test_failed_directory_leaves_the_old_one(tmp_path: Path) -> None:
     assert [path.name for path in target.iterdir()] == ["old.txt"]
 
 
+@pytest.mark.fault
 def test_leftovers_of_a_killed_run_do_not_leak_in(tmp_path: Path) -> None:
     (tmp_path / ".result.partial").mkdir()
     (tmp_path / ".result.partial" / "leftover.txt").touch()
@@ -68,6 +71,7 @@ def test_leftovers_of_a_killed_run_do_not_leak_in(tmp_path: Path) -> None:
         RuntimeError("basic_ios::clear: iostream error"),
     ],
 )
+@pytest.mark.fault
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, new: Any, error: Exception) -> None:
     target = tmp_path / "result"
     message = r"cannot write .*result: No space left on device; make room and run again"

@@ -7,7 +7,7 @@ import pandas as pd
 from markdown_it import MarkdownIt
 
 from lib.corpus.data_card import data_card
-from lib.settings.corpus import CorpusSettings
+from lib.settings.corpus import PreparationSettings
 from lib.settings.sheets import Source
 
 HOSTILE = "# <script>alert(1)</script> | [x](javascript:1) `*all*`"
@@ -29,7 +29,7 @@ def raw(**changed: Any) -> dict[str, Any]:
     }
 
 
-def card(settings: CorpusSettings, raw: dict[str, Any], lines: list[str], nearest: Sequence[str] = ()) -> str:
+def card(settings: PreparationSettings, raw: dict[str, Any], lines: list[str], nearest: Sequence[str] = ()) -> str:
     source = Source("news", HOSTILE, license=HOSTILE, settings={"minimum_length": 7})
     table = pd.DataFrame({"source": ["news"], "step": ["clean"], "rule": ["mine"], "documents_in": [1234]})
     splits = {"train": {"documents": 1000, "characters": 50000}}
@@ -37,7 +37,7 @@ def card(settings: CorpusSettings, raw: dict[str, Any], lines: list[str], neares
 
 
 def test_hostile_text_is_shown_as_text() -> None:
-    text = card(CorpusSettings(), raw(), [HOSTILE])
+    text = card(PreparationSettings(), raw(), [HOSTILE])
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     kinds = {child.type for token in tokens for child in token.children or []}
     assert kinds <= {"text", "text_special", "code_inline", "softbreak"}
@@ -47,7 +47,7 @@ def test_hostile_text_is_shown_as_text() -> None:
 
 
 def test_figures_and_settings_are_there() -> None:
-    text = card(CorpusSettings(), raw(), [])
+    text = card(PreparationSettings(), raw(), [])
     for part in (
         "- train: 1,000 documents, 50,000 characters",
         "| none | 1,234 | 56,789 | utf-8 | 0 |",
@@ -62,15 +62,15 @@ def test_figures_and_settings_are_there() -> None:
 
 
 def test_what_was_divided_and_held_out_is_told() -> None:
-    text = card(CorpusSettings(), raw(divided={"documents": 1, "parts": 1200}), [], ["news"])
+    text = card(PreparationSettings(), raw(divided={"documents": 1, "parts": 1200}), [], ["news"])
     assert "- news: 1 documents longer than 20,000 characters were divided into 1,200 parts, at chapters" in text
     assert "- news: chance held no document out; the one that came nearest is held out" in text
-    assert "divided into" not in card(CorpusSettings(), raw(), [])
+    assert "divided into" not in card(PreparationSettings(), raw(), [])
 
 
 def test_what_was_left_out_is_told() -> None:
     text = card(
-        CorpusSettings(decontaminate=True),
+        PreparationSettings(decontaminate=True),
         raw(
             quarantined={"no JSON": 1200},
             left_out={"empty": 3},

@@ -115,6 +115,7 @@ def test_unforeseen_error_is_shown_once(tmp_path: Path, who: str) -> None:
     assert errors.endswith("KeyError: 'nowhere'\n")
 
 
+@pytest.mark.fault
 def test_killed_process(tmp_path: Path) -> None:
     body = f"""
     if rank == 1:
@@ -126,6 +127,7 @@ def test_killed_process(tmp_path: Path) -> None:
     assert errors == "failed: a training process was ended by SIGKILL\n"
 
 
+@pytest.mark.fault
 def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_path: Path) -> None:
     body = """
     import atexit, datetime, torch
@@ -150,6 +152,7 @@ def test_killed_process_whose_peer_tells_of_the_loss_before_anyone_looks(tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.fault
 def test_signal_reaches_every_process_and_the_status_comes_back(tmp_path: Path, number: signal.Signals) -> None:
     body = """
     got = []
@@ -200,6 +203,7 @@ def test_nodes_meet(tmp_path: Path, two_nodes: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_signal_reaches_every_node(tmp_path: Path, two_nodes: dict[str, str]) -> None:
     body = """
     got = []

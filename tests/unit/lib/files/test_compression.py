@@ -64,6 +64,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compress", COMPRESSORS)
 @pytest.mark.parametrize("cut", [5, 100, 0.5])
+@pytest.mark.fault
 def test_truncated_files_are_named(tmp_path: Path, compress: Callable[[bytes], bytes], cut: float) -> None:
     data = compress(TEXT)
     path = tmp_path / "news.packed"
@@ -73,6 +74,7 @@ def test_truncated_files_are_named(tmp_path: Path, compress: Callable[[bytes], b
 
 
 @pytest.mark.parametrize("compress", COMPRESSORS)
+@pytest.mark.fault
 def test_damaged_files_are_named(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     data = bytearray(compress(TEXT))
     data[len(data) // 2] ^= 0xFF
@@ -86,6 +88,7 @@ def test_damaged_files_are_named(tmp_path: Path, compress: Callable[[bytes], byt
 
 
 @pytest.mark.parametrize("compress", COMPRESSORS)
+@pytest.mark.fault
 def test_bombs_are_refused_before_they_are_unpacked(
     tmp_path: Path, compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

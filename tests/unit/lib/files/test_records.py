@@ -84,6 +84,7 @@ def test_a_broken_record_costs_itself_alone(
         ("a.parquet", b"PAR1", r"a\.parquet: not a Parquet file"),
     ],
 )
+@pytest.mark.fault
 def test_files_that_are_broken_as_a_whole(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message):

@@ -121,6 +121,7 @@ def test_results_of_steps_before_that_were_made_again_are_not_taken_for_the_old(
 
 
 @pytest.mark.parametrize("where", ["a", "b"])
+@pytest.mark.fault
 def test_what_a_running_snakemake_makes_is_left_to_it(project: Project, where: str) -> None:
     locks = project.file(where, ".snakemake/locks")
     locks.mkdir(parents=True, exist_ok=True)
@@ -128,12 +129,14 @@ def test_what_a_running_snakemake_makes_is_left_to_it(project: Project, where: s
     assert "Taken" not in project.run("b", "-n", "--nolock")
 
 
+@pytest.mark.fault
 def test_what_an_interrupted_job_left_is_not_taken(project: Project) -> None:
     (record,) = project.file("a", ".snakemake/metadata").glob("cmVzdWx0cy9jb3B5*")
     (project.file("a", ".snakemake/incomplete") / record.name).write_text("{}")
     assert "Taken" not in project.run("b", "-n")
 
 
+@pytest.mark.fault
 def test_a_file_on_another_file_system_is_copied(tmp_path: Path) -> None:
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:

@@ -35,9 +35,13 @@ BASE = {"base_model": {"uri": "model"}}
         ({"sft": {"precision": "fp16"}}, r"sft\.precision: fp16 needs a GPU; raise gpu, or take bf16 or fp32"),
         ({"base_model": {}}, r"base_model\.uri is required"),
         ({"base_model": None}, r"base_model is null"),
+        ({"sft": {"system": "a\0b"}}, r"sft\.system holds the character U\+0000, which no program can be given"),
+        ({"evaluation": {"prompts": ["谁？", "\ud800"]}}, r"evaluation\.prompts holds the character U\+D800"),
+        ({"pretrain": {"replay": {"a\0": 0.1}}}, r"pretrain\.replay holds the character U\+0000"),
         ({"seed": 1, "gpu": -1, "corpus": {"x": 1}}, r"gpu is -1: .* \(and 1 more\)"),
     ],
 )
+@pytest.mark.fault
 def test_one_line_names_the_key(values: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         validate(PipelineSettings, BASE | values)

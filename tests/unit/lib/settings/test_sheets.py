@@ -45,6 +45,7 @@ def test_no_setting_has_the_name_of_another_column() -> None:
     ("text", "message"),
     [
         ("name\turi\tminimum_lenght\na\tb\t10\n", "unknown column 'minimum_lenght'; the nearest .* minimum_length"),
+        ("name\turi\tlicense\na\tb\tCC\0\n", r"sheet.tsv, line 2: license holds the character U\+0000"),
         ("name\turi\tminimum_length\n\na\tb\tfew\n", r'sheet.tsv, line 3: minimum_length is "few": .*integer'),
         ("name\turi\tmaximum_digits\na\tb\t1.5\n", r'sheet.tsv, line 2: maximum_digits is "1.5": .*less than'),
         ("name\turi\ttarget_script\na\tb\tHans\n", r"sheet.tsv, line 2: target_script is \"Hans\""),

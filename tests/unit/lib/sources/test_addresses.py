@@ -157,6 +157,7 @@ class TestWeb:
             fetch(f"{site.url}/text.json", tmp_path)
         assert not site.requests
 
+    @pytest.mark.fault
     def test_wrong_file_is_not_kept(self, site: Site, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=f"sha256 is {sha256(b'[]')}, not {'1' * 64}"):
             fetch(f"{site.url}/text.json", tmp_path, "1" * 64)
@@ -167,6 +168,7 @@ class TestWeb:
             assert path.read_bytes() == b"[]"
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.fault
     def test_downloads_stay_when_the_job_dies(self, site: Site, tmp_path: Path) -> None:
         for _ in range(2):
             with pytest.raises(MemoryError), fetched(f"{site.url}/text.json", tmp_path, sha256(b"[]")):

@@ -127,6 +127,7 @@ def fetched(uri: str, cache: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.fault
 def test_only_the_wanted_split_is_downloaded_and_the_cache_serves_offline(tmp_path: Path) -> None:
     card = b"---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: a/*.jsonl\n---\nWords.\n"
     files = {"README.md": card, "a/1.jsonl": b'"one"', "a/2.jsonl": b'"two"', "b/test.jsonl": b'"test"'}

@@ -37,12 +37,14 @@ def test_finished_file_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
     assert not site.requests
 
 
+@pytest.mark.fault
 def test_broken_connection_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
     site.cuts = [1000, 2000]
     assert get(site, tmp_path / "data.bin").read_bytes() == BODY
     assert [span for _, _, span in site.requests] == [None, "bytes=1000-", "bytes=3000-"]
 
 
+@pytest.mark.fault
 def test_later_call_goes_on_where_an_earlier_one_stopped(site: Site, tmp_path: Path) -> None:
     site.cuts = [1000] + [0] * (ATTEMPTS - 1)
     with pytest.raises(UserError, match=r"ended after 1,000 of 25,600 bytes; tried 5 times, run again"):
@@ -53,6 +55,7 @@ def test_later_call_goes_on_where_an_earlier_one_stopped(site: Site, tmp_path: P
     assert [span for _, _, span in site.requests] == ["bytes=1000-"]
 
 
+@pytest.mark.fault
 def test_changed_file_is_fetched_from_the_start(site: Site, tmp_path: Path) -> None:
     site.cuts = [1000] + [0] * (ATTEMPTS - 1)
     with pytest.raises(UserError):
@@ -63,6 +66,7 @@ def test_changed_file_is_fetched_from_the_start(site: Site, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+@pytest.mark.fault
 def test_without_a_strong_validator_it_starts_over(site: Site, tmp_path: Path, etag: str | None) -> None:
     site.etag = etag
     site.cuts = [1000]
@@ -77,16 +81,19 @@ def test_a_checksum_to_come_stands_in_for_a_validator(site: Site, tmp_path: Path
     assert [span for _, _, span in site.requests] == [None, "bytes=1000-"]
 
 
+@pytest.mark.fault
 def test_partial_longer_than_the_file_starts_over(site: Site, tmp_path: Path) -> None:
     (tmp_path / "data.bin.partial").write_bytes(b"x" * (len(BODY) + 1))
     assert get(site, tmp_path / "data.bin", sha256="0" * 64).read_bytes() == BODY
 
 
+@pytest.mark.fault
 def test_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
     site.failures = [503, 429]
     assert get(site, tmp_path / "data.bin").read_bytes() == BODY
 
 
+@pytest.mark.fault
 def test_missing_file_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"/other: the server answers 404 Not Found; check the address"):
         download(f"{site.url}/other", tmp_path / "other", first_wait=0.001)
@@ -106,6 +113,7 @@ def test_redirect_is_followed(site: Site, tmp_path: Path) -> None:
     assert download(f"{site.url}/moved", tmp_path / "file").read_bytes() == BODY
 
 
+@pytest.mark.fault
 def test_redirect_from_https_to_http_is_refused() -> None:
     request = urllib.request.Request("https://example.org/file")
     with pytest.raises(UserError, match=r"which is not https"):

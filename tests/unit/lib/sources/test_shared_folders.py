@@ -13,6 +13,7 @@ from web_server import Site, serve
 BODY = os.urandom(3_000_000)
 
 
+@pytest.mark.fault
 def test_jobs_with_one_address_download_it_once(tmp_path: Path) -> None:
     source = tmp_path / "body"
     source.write_bytes(BODY)
@@ -41,6 +42,7 @@ def test_a_job_that_fails_leaves_others_their_download(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault
 def test_a_killed_job_holds_nothing_up(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     child = os.fork()

@@ -63,6 +63,7 @@ def test_damaged_one_is_left_for_the_one_before(
     assert not (tmp_path / "checkpoint-10").exists()
 
 
+@pytest.mark.fault
 def test_a_run_whose_best_one_is_damaged_goes_back_before_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -135,12 +135,14 @@ def test_two_runs_are_identical_and_clean_up(run: Run, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("step", [1, 3, 5])
+@pytest.mark.fault
 def test_crashed_run_goes_on_to_the_same_bits(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     run = with_settings(run, dropout=0.1, neftune_noise_alpha=5, logging_steps=3, optimizer="adamw_8bit")
     goes_on_to_the_same_bits(run, step, monkeypatch)
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_crashed_run_with_compiled_layers_goes_on_to_the_same_bits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "BACKEND", "aot_eager")  # which builds nothing, so needs no compiler
     monkeypatch.setattr(compilation, "_missing", lambda: None)
@@ -156,6 +158,7 @@ def goes_on_to_the_same_bits(run: Run, step: int, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("embeddings", ["all", "new_rows"])
 @pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.fault
 def test_stopped_run_goes_on_to_the_same_bits(
     run: Run, method: str, embeddings: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +186,7 @@ def test_told_to_stop_it_saves_first(
 
 
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "rng_state.pth", SEAL])
+@pytest.mark.fault
 def test_torn_checkpoint_gives_way_to_the_one_before(
     run: Run, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,6 +200,7 @@ def test_torn_checkpoint_gives_way_to_the_one_before(
     assert re.search(r"going on from \S+checkpoint-2", output)
 
 
+@pytest.mark.fault
 def test_crashed_while_publishing_it_does_not_train_on(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +218,7 @@ def test_crashed_while_publishing_it_does_not_train_on(
     assert "going on from" not in output
 
 
+@pytest.mark.fault
 def test_a_checkpoint_without_weights_is_not_published(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("lib.training.run._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -410,6 +416,7 @@ def test_early_stopping_counts_from_the_start(run: Run, capsys: pytest.CaptureFi
     assert re.findall(r"step +(\d+)/20  validation", capsys.readouterr().out) == ["0", "2"]
 
 
+@pytest.mark.fault
 def test_infinite_loss_stops_the_run_and_names_its_rows(run: Run) -> None:
     message = (
         r"step \d: the loss is (nan|inf) \(validation loss [\d.]+ at the start.*; look at the rows in (\S+), lower"

@@ -37,10 +37,10 @@ def test_rows_and_files_of_what_is_here() -> None:
     assert found.replay == {"b": 0.1}
     assert found.corpus_files == {"a": ["a.jsonl"], "b": ["b.jsonl"]}
     assert list(found.instructions) == ["b", "remote"]
-    assert found.instruction_files == ["b.jsonl"]
     assert {key: files for key, files in found.files.items() if files} == {
         "base_model.uri": ["model/config.json"],
         "evaluation.control": ["control.txt"],
+        "sft.sources": ["b.jsonl"],
     }
 
 
@@ -56,14 +56,19 @@ def test_sheets_of_stages_that_are_off_are_not_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["{x}.jsonl", "a{1}.jsonl", "a\nb.jsonl"])
-def test_names_that_no_rule_can_watch(tmp_path: Path, name: str) -> None:
+def test_files_of_odd_names_are_watched_by_a_fingerprint(tmp_path: Path, name: str) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / name).write_text("{}", encoding="utf-8")
     (tmp_path / "odd" / "全角　\"quoted'.jsonl").write_text("{}", encoding="utf-8")
     (tmp_path / "corpus.tsv").write_text("name\turi\na\todd\n", encoding="utf-8")
-    assert len(inputs().corpus_files["a"]) == 2
-    with pytest.raises(UserError, match=r"settings: evaluation.control: 'odd/.*: rename this file"):
-        inputs(evaluation={"control": "odd"})
+    found = inputs(evaluation={"control": "odd"})
+    assert len(found.corpus_files["a"]) == 2
+    assert found.named("evaluation.control", "base_model.uri") == ["odd/全角　\"quoted'.jsonl", "model/config.json"]
+    before = found.others("evaluation.control")
+    assert before
+    assert found.others("base_model.uri") == ""
+    (tmp_path / "odd" / name).write_text("changed", encoding="utf-8")
+    assert found.others("evaluation.control") != before
 
 
 @pytest.mark.parametrize(

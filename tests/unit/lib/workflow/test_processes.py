@@ -34,6 +34,7 @@ def _released() -> None:
     processes._held.clear()
 
 
+@pytest.mark.fault
 def test_the_locks_of_the_dead_are_removed(locks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     processes.clear_dead_locks(tmp_path)
     assert not locks.exists()
@@ -45,6 +46,7 @@ def test_nothing_is_said_where_nothing_was_left(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.fault
 def test_while_another_run_lives_its_locks_stay(tmp_path: Path) -> None:
     command = [sys.executable, "-c", RUNNING, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

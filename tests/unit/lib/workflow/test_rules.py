@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ rule clean:
     params:
         **program("clean", "source"),
         settings=config["text"],
-        rows=[config["text"], "-x"],
+        rows=[config["text"].lstrip("-"), "x"],
         seed=1,
         watched="only watched",
         maximum=None,
@@ -85,7 +86,7 @@ def test_named_files_and_parameters_reach_the_program_as_they_are(text: str, tmp
     assert words == [
         *(str(SCRIPTS / "clean.py"), "--corpus", "corpus.json", "--several", "a.json", "b.json"),
         *("--source", "s", *([f"--settings={text}"] if text.startswith("-") else ["--settings", text])),
-        *("--rows", text, "-x", "--seed", "1", "--gpu", "2"),
+        *("--rows", text.lstrip("-"), "x", "--seed", "1", "--gpu", "2"),
         *("--output", "results/s.json", "--second-table", "results/s.tsv"),
     ]
     assert (tmp_path / "logs" / "clean" / "s.log").exists()
@@ -121,6 +122,68 @@ def test_a_program_that_is_told_to_stop_has_its_last_words(tmp_path: Path) -> No
     assert process.communicate(timeout=120)[0] == "told to stop\nsaved\n"
     assert process.returncode == 75
     assert log.read_text(encoding="utf-8") == "begun\ntold to stop\nsaved\n"
+
+
+COMMAND = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+from lib.settings.pipeline import ClusterSettings
+from lib.workflow.rules import PROGRAM, complete, program
+
+rule clean:
+    output: output="done"
+    params: **program("clean"), **config
+    shell: PROGRAM
+
+complete(workflow, ClusterSettings())
+"""
+
+
+def plan(folder: Path, *options: str, **parameters: object) -> str:
+    """What Snakemake says of one job with these parameters; `options` are its own."""
+    (folder / "Snakefile").write_text(COMMAND, encoding="utf-8")
+    (folder / "settings.json").write_text(json.dumps(parameters), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "1",
+        "--configfile",
+        "settings.json",
+        *options,
+        "--",
+        "done",
+    ]
+    done = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500)
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [
+        (
+            {"settings": "x" * 130_000},
+            r"^error: the command of clean.py is longer than 120,000 bytes, .*'xxx.*as files",
+        ),
+        ({"addresses": ["a", "-b"]}, r"^error: '-b' begins with a dash, .* write a path as ./-name$"),
+    ],
+)
+@pytest.mark.fault
+def test_what_no_command_can_hold_is_refused_in_one_line(
+    parameters: dict[str, object], error: str, tmp_path: Path
+) -> None:
+    said = plan(tmp_path, "-n", **parameters)
+    assert re.search(error, said, re.MULTILINE), said
+    assert "Traceback" not in said
+
+
+@pytest.mark.fault
+def test_a_value_that_another_parameter_has_already_is_a_change(tmp_path: Path) -> None:
+    (tmp_path / "done").touch()
+    plan(tmp_path, "--touch", "--forceall", seed=1, nodes=1, processes=2)
+    assert "Nothing to be done" in plan(tmp_path, "-n", seed=1, nodes=1, processes=2)
+    assert "nodes: 2" in plan(tmp_path, "-n", seed=1, nodes=2, processes=2)
 
 
 def test_rows_have_the_columns_that_are_asked_for_in_that_order() -> None:

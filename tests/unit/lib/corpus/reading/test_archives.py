@@ -95,6 +95,7 @@ def test_archives_nest_to_a_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.fault
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int) -> None:
     monkeypatch.setattr(compression, "FREE_BYTES", 1 << 20)
     data = zipped({f"{number}.txt": bytes(1 << 20) for number in range(4)})
@@ -105,6 +106,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dept
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.fault
 def test_encrypted_and_damaged_members(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -122,6 +124,7 @@ def test_encrypted_and_damaged_members(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.fault
 def test_what_a_killed_run_left_behind_is_removed(tmp_path: Path) -> None:
     (tmp_path / "scratch" / "archive").mkdir(parents=True)
     for name in ("member", "archive/member"):
@@ -149,6 +152,7 @@ def test_links_are_no_files(tmp_path: Path) -> None:
         (tarred({"a.txt": b"a" * 512, "b.txt": b"b"})[:1024] + b"junk" * 400, r"file: damaged \("),
     ],
 )
+@pytest.mark.fault
 def test_broken_archives_are_not_read_in_silence(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
@@ -174,6 +178,7 @@ def test_a_long_header_is_not_held_in_memory(tmp_path: Path) -> None:
         read(tmp_path, tarred({"a" * 2_000_000: b""}), "tar")
 
 
+@pytest.mark.fault
 def test_no_file_is_written_over_the_one_before(tmp_path: Path) -> None:
     data = bytearray(zipped({"a.txt": TEXT, "b.txt": "乙"}))
     second = data.rindex(b"PK\x01\x02")

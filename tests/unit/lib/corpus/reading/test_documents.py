@@ -128,6 +128,7 @@ def test_encodings_and_undecodable_bytes_are_recorded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["json", "jsonl"])
+@pytest.mark.fault
 def test_half_a_surrogate_pair_in_json_is_not_fatal(tmp_path: Path, file_format: str) -> None:
     data = '"甲\\ud800乙"' if file_format == "jsonl" else '["甲\\ud800乙"]'
     seen = Seen()
@@ -214,6 +215,7 @@ def test_documents_that_are_too_long_are_put_aside(tmp_path: Path, file_format: 
     )
 
 
+@pytest.mark.fault
 def test_a_line_of_200_megabytes_takes_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     with path.open("wb") as file:
@@ -274,6 +276,7 @@ def test_csv_lines_and_fields_that_are_too_long_are_put_aside(tmp_path: Path) ->
     assert rest == ["a"] * 1999
 
 
+@pytest.mark.fault
 def test_parquet_files_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame({"body": DOCUMENTS, "n": [1, 2, 3]}).write_parquet(path)
@@ -289,6 +292,7 @@ def test_parquet_files_that_cannot_be_used(tmp_path: Path) -> None:
         read_path(path, "parquet", "body")
 
 
+@pytest.mark.fault
 def test_parquet_texts_that_are_not_utf_8(tmp_path: Path) -> None:
     texts = pa.array([b"a", "文".encode("gb18030"), "文".encode()]).view(pa.string())
     pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
@@ -298,6 +302,7 @@ def test_parquet_texts_that_are_not_utf_8(tmp_path: Path) -> None:
     assert broken.position == "record 2"
 
 
+@pytest.mark.fault
 def test_a_parquet_file_that_stands_for_far_more_than_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "FREE_BYTES", 1000)
     path = tmp_path / "a.parquet"
@@ -318,6 +323,7 @@ def test_articles_that_are_too_long_are_put_aside(tmp_path: Path) -> None:
     assert (broken.position, broken.kind, len(broken.text)) == ("article 1 (题)", "too long", 1000)
 
 
+@pytest.mark.fault
 def test_nul_bytes_and_binary_files_do_no_harm(tmp_path: Path) -> None:
     assert read(tmp_path, b"a\0b\n\0\n", "lines") == ["a\0b", "\0"]
     assert read(tmp_path, '"a\\u0000b"', "jsonl") == ["a\0b"]
