@@ -253,7 +253,7 @@ def document(by_key: Mapping[str, Planned], by_cell: Mapping[tuple[str, str], Pl
         for sheet in dict.fromkeys(sheet for sheet, _ in by_cell)
     ]
     text = [HEAD, "## What follows from each rule\n\n| rule | rules after it |\n| --- | --- |\n"]
-    text += [f"| `{rule}` | {_names(after)} |\n" for rule, after in sorted(follows.items())]
+    text += [f"| `{rule}` | {_names(after)} |\n" for rule, after in sorted(follows.items()) if after]
     for title, kind, rows in tables:
         text.append(f"\n## {title}\n\n| {kind} | runs again from | trains |\n| --- | --- | --- |\n")
         text += [f"{row(name, planned)}\n" for name, planned in rows.items()]

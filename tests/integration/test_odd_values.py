@@ -1,6 +1,7 @@
 """Whatever a key, a cell or a file's name holds reaches the programs as it is."""
 
 import json
+import re
 import shlex
 import string
 from collections.abc import Iterator
@@ -127,7 +128,7 @@ def test_texts_reach_programs_as_they_are(planned: Workspace, text: str) -> None
 @example("-s")
 @given(TEXTS.filter(lambda text: text.strip(".") and "/" not in text))
 @pytest.mark.fault
-def test_names_of_files_reach_programs_as_they_are(planned: Workspace, text: str) -> None:
+def test_names_of_files_reach_programs_as_they_are_or_are_refused_by_key(planned: Workspace, text: str) -> None:
     folder = planned.root / "data" / "odd" / text
     folder.mkdir(parents=True, exist_ok=True)
     changes: dict[str, dict[str, Any]] = {}
@@ -141,6 +142,10 @@ def test_names_of_files_reach_programs_as_they_are(planned: Workspace, text: str
                     path.write_text("", encoding="utf-8")
             address = path.relative_to(planned.root).as_posix()
             changes.setdefault(section, {})[key] = [address] if key.endswith(("benchmarks", "examples")) else address
+    if re.search("[\0-\x1f]", text):
+        with pytest.raises(SystemExit, match=r"error: settings: \w+\.\w+: .* is not an address; known forms:"):
+            words(planned, changes)
+        return
     found = words(planned, changes)
     expected = {value if isinstance(value, str) else value[0] for keys in changes.values() for value in keys.values()}
     assert expected <= found
