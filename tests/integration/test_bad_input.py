@@ -65,6 +65,12 @@ def test_a_base_model_of_another_family(fresh: Workspace) -> None:
     assert fresh.files() == set()
 
 
+@pytest.mark.fault
+def test_a_project_in_a_folder_with_braces(untouched: Workspace, tmp_path: Path) -> None:
+    odd = untouched.copy(tmp_path / "'quoted' $(touch y) {x}")
+    fails_clearly(odd, "-n", names=("$(touch y) {x}: ", "braces", "move the project"))
+
+
 @pytest.mark.parametrize("sheet", ["corpus", "instructions"])
 @pytest.mark.fault
 def test_a_missing_file_in_a_sheet(fresh: Workspace, sheet: str) -> None:

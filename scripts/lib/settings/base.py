@@ -33,7 +33,14 @@ def validate(model: type[Model], values: object, section: str = "", where: str =
         details = error.errors()
         message = _describe(model, dict(details[0]), section)
         more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        raise UserError(f"{where}: {message}{more}") from None
+        raise UserError(f"{where}: {_CONTROL.sub(_escaped, message)}{more}") from None
+
+
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return repr(found[0])[1:-1]
 
 
 _UNFIT = re.compile("[\0\ud800-\udfff]")

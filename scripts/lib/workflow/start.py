@@ -26,6 +26,11 @@ def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, s
     project = Path.cwd()
     os.environ.pop(ROOT, None)
     try:
+        if {"{", "}"} & set(str(workflow.basedir)):
+            raise UserError(
+                f"{workflow.basedir}: Snakemake takes braces in the path of its rules for wildcards; "
+                "move the project to a folder whose path has none"
+            )
         for path in workflow.overwrite_configfiles:
             read_settings_file(path)  # Snakemake has read it, too, but takes the last of keys that are given twice
         settings = validate(PipelineSettings, config)
