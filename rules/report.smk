@@ -29,11 +29,11 @@ rule report:
         "../envs/report.yaml"
     params:
         **program("report"),
+        **finished_sweep(),
         settings=to_json(SETTINGS),
         name=RUN or "demo",
         # Of the rules defined so far, those of the run.
         rules=[rule.name for rule in workflow.rules],
         sources=list(CORPUS_SOURCES),
-        **finished_sweep(),
     shell:
         PROGRAM

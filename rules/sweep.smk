@@ -79,9 +79,9 @@ if SETTINGS.trains_stage_1:
         output:
             output="results/sweep/pretrain_lora/{key}/manifest.json",
         params:
+            **program_of_point("pretrain"),
             settings=lambda wildcards, input: SWEEP.training("pretrain_lora", wildcards.key),
             seed=lambda wildcards, input: SWEEP.of("pretrain_lora", wildcards.key).settings.seed,
-            **program_of_point("pretrain"),
             work="work/sweep",
             model=lambda wildcards, input: SWEEP.path("pretrain_lora", wildcards.key, "extended_model"),
             data=lambda wildcards, input: SWEEP.path("pretrain_lora", wildcards.key, "pretrain_data"),
@@ -116,9 +116,9 @@ if SETTINGS.sft.enabled:
         output:
             output="results/sweep/sft_lora/{key}/manifest.json",
         params:
+            **program_of_point("sft"),
             settings=lambda wildcards, input: SWEEP.training("sft_lora", wildcards.key),
             seed=lambda wildcards, input: SWEEP.of("sft_lora", wildcards.key).settings.seed,
-            **program_of_point("sft"),
             work="work/sweep",
             model=lambda wildcards, input: SWEEP.path("sft_lora", wildcards.key, SWEEP.start_of_stage_2[0]),
             adapter=lambda wildcards, input: [

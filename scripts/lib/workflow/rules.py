@@ -126,8 +126,8 @@ def _check_length(words: list[str]) -> list[str]:
     if sum(lengths) > MAX_COMMAND:
         longest = words[lengths.index(max(lengths))]
         sys.exit(
-            f"error: the command of {Path(words[0]).name} is longer than {MAX_COMMAND:,} bytes, too long for Linux; most is "
-            f"{longest[:60]!r}…; give long lists in the settings as files, as evaluation.prompts can be"
+            f"error: the command of {Path(words[0]).name} is longer than {MAX_COMMAND:,} bytes, more than Linux takes; "
+            f"most is {longest[:60]!r}…; give long lists in the settings as files, as evaluation.prompts can be"
         )
     return words
 
