@@ -53,7 +53,7 @@ class Durations:
     def __init__(self, folder: Path, others: Sequence[EarlierRun]) -> None:
         """The run in `folder`; `others` are runs to go by where it has never run a job itself, the best one first."""
         self.folder, self.others = folder, others
-        self.before = EarlierRun.of("", folder)
+        self.before = sizes_before(folder / "results")
         self._own: dict[str, float | None] = {}
 
     def expected(
@@ -79,7 +79,7 @@ class Durations:
         if seconds is None:
             return None
         if job.rule in TRAINING:
-            then, now = self.before.sizes.of(job.rule), sizes.of(job.rule)
+            then, now = self.before.of(job.rule), sizes.of(job.rule)
             if not then or not now:
                 return None
             seconds *= now / then
