@@ -26,15 +26,18 @@ from lib.report.charts import Chart, library
 from lib.report.live_training import LiveTraining, last_line
 from lib.report.tables import NOTHING, Cell, Column, RichText, Table, chart_summary, duration_text, text_column
 from lib.report.training import LOSS, STAGES, loss_lines
-from lib.runs.following import Follower, Look, Stage, job_name
+from lib.runs.following import Follower, Look, Stage, job_name, stage_of
 from lib.runs.names import DEMO_NAME, run_name
 from lib.runs.settings_files import read_settings
+from lib.runs.sizes import TRAINING
 
 HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SECONDS = 2
 """Between two looks of the page."""
 CHARTS = 4
 """Trainings whose curves are shown, the newest ones: a sweep has many."""
+NAMED = 4
+"""Rules that are named where nothing is known of them; of others, how many there are."""
 QUIET_MINUTES = 10
 """After so long without a sign of life, the page says so."""
 POLICY = (
@@ -142,26 +145,28 @@ def _handler(pages: Pages, hosts: set[str] | None) -> type[BaseHTTPRequestHandle
 
 
 def _time_left(look: Look) -> str:
-    """The time until the whole run has ended, in words; with what is unknown it can only be at least that."""
-    if not look.seconds_left and look.unknown:
-        return "time left unknown"
-    at_least = "at least " if look.unknown else "about "
-    return f"{at_least}{duration_text(look.seconds_left)} left"
+    """The time until the whole run has ended, in words: at least that when of some jobs nothing is known."""
+    if not look.unknown:
+        return f"about {duration_text(look.seconds_left)}"
+    if not look.seconds_left or any(stage_of(rule) in TRAINING for rule in look.unknown):
+        return "not known yet"
+    return f"at least {duration_text(look.seconds_left)}"
+
+
+def _time_note(look: Look) -> str:
+    """What is known of the time that is left, and of which rules nothing is."""
+    if not look.unknown:
+        return f"left of the whole run, until {datetime.now() + timedelta(seconds=look.seconds_left):%H:%M}"
+    named, others = look.unknown[:NAMED], len(look.unknown) - NAMED
+    rules = ", ".join(named) + (f" and {others} more" if others > 0 else "")
+    known = f"at least {duration_text(look.seconds_left)}; " if look.seconds_left else ""
+    return f"left of the whole run: {known}no job of {rules} has been measured yet"
 
 
 def _tiles(look: Look) -> list[tuple[str, str]]:
-    total = len(look.plan.jobs)
-    tiles = []
-    if look.state == "running":
-        words = _time_left(look).removesuffix(" left")
-        note = "left of the whole run"
-        if look.unknown:
-            note += f"; nothing is known yet about {', '.join(look.unknown)}"
-        elif look.seconds_left:
-            note += f", until {datetime.now() + timedelta(seconds=look.seconds_left):%H:%M}"
-        tiles.append((words, note))
+    tiles = [(_time_left(look), _time_note(look))] if look.state == "running" else []
     tiles += [(name, label) for name, label in (_training_tile(look),) if name]
-    tiles.append((f"{look.done} of {total}", "jobs done"))
+    tiles.append((f"{look.done} of {len(look.plan.jobs)}", "jobs done"))
     return tiles
 
 

@@ -1,6 +1,7 @@
 """The page that follows a run: in a browser, while a training writes its log, and after its end."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -64,7 +65,7 @@ def begin(run: Path) -> None:
     write(run / JOBS[0].log, "")
     write(run / JOBS[0].benchmark, "s\n2.0\n")
     write(run / JOBS[1].log, "pretrain: step  0/40  validation loss 5.0000\n")
-    write(run / JOBS[1].log, STEP.format(10, 4.75, 60) + STEP.format(20, 4.5, 40) + "pretrain: st")
+    write(run / JOBS[1].log, STEP.format(10, 4.75, 60) + STEP.format(20, 4.5, 4000) + "pretrain: st")
 
 
 def test_the_page_answers_under_names_of_this_machine_only(project: Path, address: str) -> None:
@@ -85,12 +86,13 @@ def test_what_was_never_measured_is_not_guessed(project: Path, address: str) -> 
     run = project / "runs/mine"
     write_plan(run, JOBS, cores=2)
     page = requests.get(f"{address}live", timeout=TIME_LIMIT).text
-    assert "at least 3 s" in page
-    assert "nothing is known yet about clean, pretrain" in page
+    assert "<b>not known yet</b>" in page
+    assert "at least 3 s; no job of clean, pretrain has been measured yet" in page
     (run / JOBS[2].benchmark).unlink()
     begin(run)
     page = requests.get(f"{address}live", timeout=TIME_LIMIT).text
-    assert "nothing is known yet about scores" in page
+    assert re.search(r"<b>at least 6\d\.\d min</b>", page)  # less what has passed since the line
+    assert "no job of scores has been measured yet" in page
 
 
 def test_a_run_that_fails_or_is_killed_is_called_so(project: Path, address: str) -> None:
@@ -123,8 +125,8 @@ def test_the_page_keeps_up_with_the_run(project: Path, address: str, tmp_path_fa
         page.wait("document.body.innerText.includes('step 20 of 40')")
         page.wait("document.querySelectorAll('.plot canvas').length === 1")
         assert page.value("document.querySelector('figure script').textContent.includes('4.75')")
-        # 40 s of training, less what has passed since the line, and 3 s of scoring; never a share of three jobs.
-        assert page.value("document.querySelector('.tile b').innerText").startswith("about ")
+        # 4,000 s of training, less what has passed since the line, and 3 s of scoring; no share of three jobs.
+        assert re.fullmatch(r"about 6\d\.\d min", page.value("document.querySelector('.tile b').innerText"))
         assert "1 of 3" in page.value("document.querySelector('.tiles').innerText")
         page.value("document.querySelector('.tools input').click()")  # a logarithmic scale
 

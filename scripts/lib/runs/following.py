@@ -163,7 +163,7 @@ class Follower:
         return {
             job_name(job): read_live(self.folder / job.log, self.folder)
             for job, state in zip(plan.jobs, states, strict=True)
-            if state != "waiting" and job.rule.removeprefix(SWEEP) in TRAINING
+            if state != "waiting" and stage_of(job.rule) in TRAINING
         }
 
     def _durations_of(
@@ -175,6 +175,11 @@ class Follower:
             None if state == "done" else self.durations.expected(job, finished, sizes, minutes)
             for job, state in zip(plan.jobs, states, strict=True)
         ]
+
+
+def stage_of(rule: str) -> str:
+    """The rule of the run that a rule is like: a sweep has its own."""
+    return rule.removeprefix(SWEEP)
 
 
 def job_name(job: Job) -> str:
