@@ -91,6 +91,7 @@ class Follower:
             return None
         if self.plan is None or plan.started != self.plan.started:
             self._begin(plan)
+        state = run_state(plan, self.folder)  # first: where the run has ended, its jobs have, too
         states = self._states(plan)
         finished = self._finished(plan, states)
         trainings = self._trainings(plan, states)
@@ -121,7 +122,7 @@ class Follower:
         for rule, seconds in finished.items():
             stages[rule].seconds = sum(seconds)
         return Look(
-            run_state(plan, self.folder),
+            state,
             plan,
             list(stages.values()),
             trainings,
