@@ -61,8 +61,8 @@ class Durations:
     ) -> Duration | None:
         """What `job` takes; None where nothing is known.
 
-        `finished` are seconds by rule that this call of Snakemake has measured, `sizes` what the run has to do, and
-        `minutes` the time that a training is given, by rule.
+        `finished` are seconds by rule that this call of Snakemake has measured or that can be foreseen, `sizes` what
+        the run has to do, and `minutes` the time that a training is given, by rule.
         """
         if minutes.get(job.rule):
             return Duration(60 * float(minutes[job.rule] or 0), "the settings")

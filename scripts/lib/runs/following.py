@@ -95,7 +95,7 @@ class Follower:
         states = self._states(plan)
         finished = self._finished(plan, states)
         trainings = self._trainings(plan, states)
-        durations = self._durations_of(plan, states, finished)
+        durations = self._durations_of(plan, states, self._foreseen(plan, states, finished, trainings))
 
         def left(place: int) -> float:
             job, known = plan.jobs[place], durations[place]
@@ -159,6 +159,21 @@ class Follower:
                     self.done[place] = read_seconds(self.folder / job.benchmark) or 0.0
                 finished[job.rule].append(self.done[place])
         return finished
+
+    def _foreseen(
+        self,
+        plan: Plan,
+        states: Sequence[JobState],
+        finished: Mapping[str, list[float]],
+        trainings: Mapping[str, LiveTraining],
+    ) -> dict[str, list[float]]:
+        """`finished`, and what trainings that go on will have taken."""
+        found = {rule: [*seconds] for rule, seconds in finished.items()}
+        for place, (job, state) in enumerate(zip(plan.jobs, states, strict=True)):
+            live = trainings.get(job_name(job))
+            if state == "running" and live and live.seconds_left is not None:
+                found.setdefault(job.rule, []).append(time.time() - self.begun[place] + live.seconds_left)
+        return found
 
     def _trainings(self, plan: Plan, states: Sequence[JobState]) -> dict[str, LiveTraining]:
         return {
