@@ -105,7 +105,7 @@ test: check $(OLDER)/.installed
 # pytest ends with 5 when it finds no tests, as without a SLURM.
 test-all: check $(OLDER)/.installed $(HARNESS)/.installed
 	$(PYTEST) tests/unit tests/integration
-	$(BIN)/pytest tests/slurm || [ $$? = 5 ]
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile tests/slurm || [ $$? = 5 ]
 
 # Rows of docs/faults.md, but for those that need a SLURM.
 test-faults: $(VENV)/.installed-test

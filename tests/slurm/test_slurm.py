@@ -3,41 +3,21 @@
 import json
 import re
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from workspace import Finished, Workspace, make_workspace, quiet_environment, with_options
+from slurm_jobs import job_in, on_slurm, slurm
+from workspace import Finished, Workspace, quiet_environment, with_options
 
-# Of this test's nodes alone: they keep no accounts, have few processors, and nobody waits in their queue.
-OPTIONS = ["--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs"]
-OPTIONS += ["--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"]
-OPTIONS += ["--latency-wait", "10", "--set-threads", "evaluate=1", "extended_model=2", "pretrain=2", "sft=2"]
-COMMAND = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *OPTIONS]
 ADAPTER = "results/pretrain_lora/manifest.json"
 WAIT = 600  # seconds
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = make_workspace(tmp_path_factory.mktemp("slurm") / "project")
-    workspace.configure(corpus={"shards": 1})
-    workspace.write_sheet("corpus", stories="data/stories.jsonl")
-    return workspace
-
-
-@pytest.fixture(scope="module")
-def run(workspace: Workspace) -> Finished:
-    return workspace.run(*COMMAND, "--", "results/sft_model")
-
-
 def test_two_nodes_are_up() -> None:
-    nodes = subprocess.run(
-        ["sinfo", "--noheader", "--Node", "--format", "%T"], capture_output=True, text=True, check=True
-    )
-    assert re.fullmatch(r"((idle|mixed|allocated)\n){2}", nodes.stdout), nodes.stdout
+    nodes = slurm("sinfo", "--partition=test", "--noheader", "--Node", "--format=%T")
+    assert re.fullmatch(r"(idle|mixed|allocated)\n(idle|mixed|allocated)", nodes), nodes
 
 
 def test_every_job_runs_on_the_cluster(workspace: Workspace, run: Finished) -> None:
@@ -62,9 +42,7 @@ def test_afterwards_nothing_is_left_to_do_on_this_machine(workspace: Workspace, 
 def test_points_of_a_sweep_are_jobs_of_the_cluster(workspace: Workspace, run: Finished) -> None:
     assert run.status == 0, run.output
     workspace.configure(sweep={"points": [{"pretrain.rank": 2}], "max_steps": 4, "max_characters": 2_000})
-    sweep = workspace.run(
-        *COMMAND, "--set-threads", "sweep_pretrain=1", "sweep_evaluate=1", "--", "results/sweep/best.yaml"
-    )
+    sweep = workspace.run(*on_slurm("--", "results/sweep/best.yaml", sweep_pretrain=1, sweep_evaluate=1))
     assert sweep.status == 0, sweep.output
     submitted = re.findall(r"Job \d+ has been submitted with SLURM jobid (\d+)", sweep.output)
     # Two points, trained and scored, and the table.
@@ -78,8 +56,9 @@ def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Wo
     config = workspace.root / "config" / "demo.yaml"
     config.write_text(config.read_text(encoding="utf-8") + "nodes: 2\n", encoding="utf-8")
     workspace.configure(pretrain={"max_steps": 400, "learning_rate": 0.003, "precision": "fp32"})
+    # As on a cluster that keeps no accounts.
     process = subprocess.Popen(
-        [*COMMAND, "--", ADAPTER],
+        on_slurm("--slurm-status-command", "squeue", "--slurm-no-account", "--", ADAPTER),
         cwd=workspace.root,
         env=quiet_environment(),
         stdout=subprocess.PIPE,
@@ -87,10 +66,9 @@ def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Wo
         text=True,
     )
     workspace.wait_for_checkpoint(process)
-    job = subprocess.run(["squeue", "--noheader", "--format", "%i %D"], capture_output=True, text=True, check=True)
-    number, nodes = job.stdout.split()
-    assert nodes == "2"
-    subprocess.run(["scancel", number], check=True)
+    number = job_in(workspace.root)
+    assert slurm("squeue", "--noheader", "--format=%D", "--jobs", number) == "2"
+    slurm("scancel", number)
     output, _ = process.communicate(timeout=WAIT)
     assert process.returncode == 0, output
     assert "Trying to restart job" in output
