@@ -94,7 +94,7 @@ def run_files(tmp_path: Path) -> Path:
     reading = {"records": 373, "broken": {HOSTILE: 8}, "repaired": {}, "unread_keys": {HOSTILE: 5}}
     manifests: dict[str, dict[str, Any]] = {
         "base_model": {"facts": {"uri": HOSTILE, "license": HOSTILE}, "counts": {"parameters": 1234567}},
-        "corpus": {"facts": {"licenses": {"novel": HOSTILE}}, "counts": {}},
+        "corpus": {"facts": {}, "counts": {}},
         "tokenizer": {"facts": {}, "counts": {"new_tokens": 500, "characters_per_token_base": 0.5366}},
         "pretrain": training(),
         "sft_data": {
@@ -106,6 +106,7 @@ def run_files(tmp_path: Path) -> Path:
     for name, manifest in manifests.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "corpus" / "origins.json").write_text(json.dumps({"licenses": {"novel": HOSTILE}}))
     (tmp_path / "tokenizer" / "report.json").write_text(json.dumps(vocabulary()))
     for name in ("pretrain", "sft"):
         (tmp_path / name / "trainer_log.tsv").write_text("step\tloss\teval_loss\n10\t3.5\t\n10\t\t3.6\n")
@@ -148,6 +149,7 @@ def write_report(
         "parts": [str(files / "parts.tsv")],
         "figures": [str(files / "figures.tsv")],
         "differences": [str(files / "differences.tsv")],
+        "origins": [str(files / "corpus" / "origins.json")],
         "summary": [str(files / "summary.tsv")],
         "evaluations": [str(files / f"{model}.json") for model in ("finetuned", "base", "pretrained")],
     }

@@ -16,7 +16,7 @@ from lib.runs.crate import METADATA, described
 def results(tmp_path: Path) -> Path:
     facts: dict[str, dict[str, Any]] = {
         "base_model": {"uri": "hf:org/base@main", "license": "mit"},
-        "corpus": {"addresses": {"novel": "data/novel.txt"}, "licenses": {"novel": "public domain"}},
+        "corpus": {},
         "tokenizer": {},
     }
     made_from = {"base_model": [], "corpus": [], "tokenizer": ["base_model", "corpus"]}
@@ -25,6 +25,8 @@ def results(tmp_path: Path) -> Path:
         (tmp_path / folder / "data.bin").write_text(folder)
         inputs = {name: tmp_path / name / "manifest.json" for name in made_from[folder]}
         write_manifest(tmp_path / folder, inputs=inputs, counts={"tokens": 7}, facts=told)
+    origins = {"addresses": {"novel": "data/novel.txt"}, "licenses": {"novel": "public domain"}}
+    (tmp_path / "corpus" / "origins.json").write_text(json.dumps(origins), encoding="utf-8")
     (tmp_path / "report.html").write_text("<p>")
     return tmp_path
 
