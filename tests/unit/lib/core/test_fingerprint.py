@@ -90,7 +90,7 @@ def test_templates_count_that_are_named(program: Path, with_templates: Path, nam
     ("program", "names"),
     [
         ("report.py", {"report.html.jinja", "page.html.jinja", "macros.html.jinja", "page.css", "page.js"}),
-        ("corpus.py", {"data_card.md.jinja"}),
+        ("data_card.py", {"data_card.md.jinja"}),
         ("sft_model.py", {"model_card.md.jinja"}),
         ("clean.py", set()),
     ],
