@@ -117,7 +117,9 @@ def to_compute(gpu: int) -> Callable[[object, list[str]], int]:
     return lambda wildcards, input: _megabytes(input, of_one)
 
 
-def to_train(settings: TrainingSettings, length: int, gpu: int, processes: int) -> Callable[[object, list[str]], int]:
+def to_train(
+    settings: TrainingSettings, length: int, gpu: int, processes: int, nodes: int = 1
+) -> Callable[[object, list[str]], int]:
     """MB on each node to train `processes` copies of the model, one for each of its `gpu` GPUs, if any.
 
     `length` is the maximum number of tokens in a sequence. On a GPU, main memory holds the weights only while they are
@@ -130,12 +132,14 @@ def to_train(settings: TrainingSettings, length: int, gpu: int, processes: int) 
             return size.bytes / 1e6 + CUDA + (state if settings.optimizer.startswith("paged") else 0)
         return size.held(settings.quantization) + state + size.computing(settings.batch_size * length)
 
-    return lambda wildcards, input: _megabytes(input, of_one, processes)
+    # Several processes are started by others, which compute nothing: on each node, and for several nodes together.
+    besides = LIBRARIES * ((processes * nodes > 1) + (nodes > 1))
+    return lambda wildcards, input: _megabytes(input, of_one, processes, besides)
 
 
-def _megabytes(files: list[str], of_one: Callable[[Size], float], processes: int = 1) -> int:
-    """Full hundreds of MB for all processes."""
+def _megabytes(files: list[str], of_one: Callable[[Size], float], processes: int = 1, besides: int = 0) -> int:
+    """Full hundreds of MB for all processes, and for what there is besides."""
     size = largest_model(files)
     if size is None:
         return UNKNOWN * processes
-    return math.ceil((LIBRARIES + of_one(size)) * processes * MARGIN / 100) * 100
+    return math.ceil(((LIBRARIES + of_one(size)) * processes + besides) * MARGIN / 100) * 100

@@ -182,7 +182,7 @@ def training_resources(
     return {
         "gpu": settings.gpu * settings.nodes,
         "nodes": settings.nodes,
-        "mem_mb": to_train(stage, length, settings.gpu, settings.processes_per_node),
+        "mem_mb": to_train(stage, length, settings.gpu, settings.processes_per_node, settings.nodes),
         "runtime": cluster.max_minutes,
         **(several if settings.nodes > 1 else {"tasks": 0 if settings.gpu else 1}),
     }

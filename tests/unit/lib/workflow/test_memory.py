@@ -70,7 +70,10 @@ def test_on_a_gpu_each_process_loads_the_weights(model: str) -> None:
     plain = PretrainSettings()
     weights = 2 * PARAMETERS / 1e6
     adapter = 16 * 32 * (8 * 4096 + 3 * (4096 + 11_008))
-    assert to_train(plain, 512, gpu=4, processes=4)(None, [model]) == pytest.approx(4 * 1.2 * (4000 + weights), abs=100)
+    four = to_train(plain, 512, gpu=4, processes=4)(None, [model])
+    assert four == pytest.approx(1.2 * (4 * (4000 + weights) + 1000), abs=100)
+    on_two_nodes = to_train(plain, 512, gpu=1, processes=1, nodes=2)(None, [model])
+    assert on_two_nodes == pytest.approx(1.2 * (4000 + weights + 2000), abs=100)
     paged = to_train(settings, 512, gpu=1, processes=1)(None, [model])
     assert paged == pytest.approx(1.2 * (4000 + weights + 10 * adapter / 1e6), abs=100)
 
