@@ -1,10 +1,11 @@
 # `make run` sets everything up and ends with results/sft_model; `make test` checks the code.
-# run, dry-run, watch, report, chat, serve, web, export, push, crate, sweep, prune and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
+# run, dry-run, watch, report, chat, serve, web, export, push, crate, sweep, prune, verify-files, verify and clean are about the demo, or with CONFIG=my_run.yaml about the run of those settings.
 
 PYTHON ?= python3
 CONFIG ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
+CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
@@ -20,7 +21,7 @@ EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune check test test-all test-faults docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune verify-files verify check test test-all test-faults docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
@@ -32,6 +33,8 @@ help:
 	@echo "make compare  put all runs side by side in runs/compare.html, or some: RUNS=\"demo my_run\""
 	@echo "make sweep    try the settings that your file names under sweep; report and best.yaml are in results/sweep"
 	@echo "make prune    list what a run has of sources that its sheet no longer names; YES=1 removes it"
+	@echo "make verify-files  compare every file of a run with its manifest, and name what is damaged, missing or foreign"
+	@echo "make verify   rebuild a run in a second folder, and compare all files that claim to be the same to the bit: CORES=all"
 	@echo "make dry-run  show what would run"
 	@echo "make report   build results/report.html"
 	@echo "make chat     talk to the finished model"
@@ -92,6 +95,12 @@ compare: $(VENV)/.installed
 
 prune: $(VENV)/.installed
 	@$(BIN)/python scripts/prune.py $(CONFIG) $(if $(YES),--remove)
+
+verify-files: $(VENV)/.installed
+	@$(BIN)/python scripts/verify_files.py $(CONFIG)
+
+verify: $(VENV)/.installed
+	@$(BIN)/python scripts/verify.py $(CONFIG) --cores $(CORES)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check scripts tests

@@ -4,6 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+IS_ENTRY = workflow.modifier.is_main_snakefile()  # not a module of another workflow
 
 if not workflow.overwrite_configfiles:
 
@@ -44,7 +45,7 @@ include: "rules/report.smk"
 
 rule all:
     """The finished model and the report."""
-    default_target: True
+    default_target: IS_ENTRY
     input:
         finished(SETTINGS),
         required(SETTINGS),
@@ -61,7 +62,7 @@ rule model:
     localrule: True
 
 
-complete(workflow, SETTINGS.cluster)
+complete(workflow, SETTINGS.cluster, EMBEDDED)
 
 
 onsuccess:
@@ -75,15 +76,17 @@ onerror:
 
 
 # Before Snakemake plans: what another run has finished in the same way is not computed again.
-if workflow.is_main_process and workflow.overwrite_workdir is None:
+if IS_ENTRY and workflow.is_main_process and workflow.overwrite_workdir is None and ALONE not in os.environ:
     take_over(workflow, PROJECT, RUN)
 
-if workflow.is_main_process:
+if IS_ENTRY and workflow.is_main_process:
     clear_dead_locks(Path.cwd())
     correct_plugin()
     refuse_unrecorded(workflow)
+    look_at_results(workflow.rules)
 
 
 onstart:
+    look_at_what_is_replaced(workflow.dag.needrun_jobs())
     pass_on_sigterm()
     write_jobs(workflow)

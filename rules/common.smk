@@ -6,9 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, f"{workflow.basedir}/scripts")
+# In a module, `workflow.basedir` is the folder of the workflow that uses it.
+sys.path.insert(0, f"{Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent}/scripts")
 
 from lib.chat.known_templates import written_tokens
+from lib.core.integrity import CHECKSUM_MEGABYTES
+from lib.core.places import ALONE
 from lib.corpus.fetching.parts import part_names
 from lib.runs.plan import write_end
 from lib.runs.sharing import take_over
@@ -19,6 +22,7 @@ from lib.sources.listing import named_inputs, other_inputs
 from lib.sweep.best import finished_sweep
 from lib.sweep.plan import KEY
 from lib.workflow.jobs import write_jobs
+from lib.workflow.embedding import Embedded
 from lib.workflow.memory import to_compare, to_compute, to_load
 from lib.workflow.processes import clear_dead_locks, pass_on_sigterm
 from lib.workflow.records import refuse_unrecorded
@@ -44,7 +48,7 @@ from lib.workflow.stages import (
     required,
     start_of_stage_2,
 )
-from lib.workflow.start import start
+from lib.workflow.start import look_at_results, look_at_what_is_replaced, start
 
 # Planning makes objects by the million, and nearly all stay: the search for those that may go is put off.
 gc.set_threshold(1_000_000)
@@ -56,9 +60,13 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 # seven times as long when one other process is busy on two cores, instead of 2.4 times.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
-shell.prefix(PREFIX)
-
 SETTINGS, RUN, PROJECT, INPUTS, SWEEP = start(workflow, config)
+
+shell.prefix(f"{PREFIX}export {CHECKSUM_MEGABYTES}={SETTINGS.checksum_megabytes}; ")
+
+EMBEDDED = Embedded.of(workflow.modifier)
+INPUTS = INPUTS.from_outside(EMBEDDED)
+PROGRAM = EMBEDDED.command(PROGRAM)
 
 CORPUS_SOURCES, INSTRUCTION_SOURCES = INPUTS.corpus, INPUTS.instructions
 
@@ -77,6 +85,11 @@ SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 ONE_GPU = min(SETTINGS.gpu, 1)
 
 PROCESSES = {"gpu": SETTINGS.gpu, "processes": SETTINGS.processes, "nodes": SETTINGS.nodes}
+
+
+def own_rules():
+    """The rules of this workflow, without those of one that uses it as a module."""
+    return [rule for rule in workflow.rules if rule in workflow.modifier.rules]
 
 
 def of_source(pattern, source="{source}"):

@@ -112,7 +112,7 @@ rule clean:
             if wildcards.source in PARTS
             else f"results/corpus/raw/{wildcards.source}/{wildcards.shard}.parquet"
         ),
-        lambda wildcards: named_inputs(SOURCE_SETTINGS[wildcards.source].named_files()),
+        lambda wildcards: named_inputs(EMBEDDED.outside(SOURCE_SETTINGS[wildcards.source].named_files())),
         quality="results/corpus/quality/manifest.json" if SETTINGS.corpus.good_examples else [],
     output:
         "results/corpus/clean/{source}/{shard}.parquet",

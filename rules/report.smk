@@ -33,7 +33,7 @@ rule report:
         settings=to_json(SETTINGS),
         name=RUN or "demo",
         # Of the rules defined so far, those of the run.
-        rules=[rule.name for rule in workflow.rules],
+        rules=[EMBEDDED.own_name(rule.name) for rule in own_rules()],
         sources=list(CORPUS_SOURCES),
     shell:
         PROGRAM

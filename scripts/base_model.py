@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from lib.base_model.families import check_before_fetching, check_model_type
 from lib.core.errors import UserError, about
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.settings.base import from_json
 from lib.settings.base_model import BaseModelSettings
@@ -57,7 +57,7 @@ def main() -> None:
     ) as path:
         base = load(path, settings.dtype)
         check(base.model, base.tokenizer)
-        with new_directory(args.output.parent) as directory:
+        with described_directory(args.output.parent) as directory:
             write(base, settings, directory)
 
 
@@ -99,9 +99,10 @@ def load_directory(directory: Path) -> BaseModel:
     from lib.base_model.model_directory import check_directory, read_license, weight_files
     from lib.base_model.tokenizer_model import check_against_sentencepiece
     from lib.base_model.weight_files import expected, read_weights
-    from lib.models.loading import load_tokenizer
+    from lib.models.loading import WEIGHTS_AND_CONFIGS, load_tokenizer
 
     check_directory(directory)
+    require_intact(directory, *WEIGHTS_AND_CONFIGS)
     try:
         model = skeleton(AutoConfig.from_pretrained(directory, trust_remote_code=False))
     except Exception as error:  # whatever transformers makes of a configuration that it does not understand

@@ -27,7 +27,7 @@ from transformers import (
 
 from lib.chat.answers import Message, chat_ids, end_tokens
 from lib.core.errors import UserError
-from lib.core.program import program_parser, run
+from lib.core.program import program_parser, run, visible
 from lib.models.compute import pick_device
 from lib.models.loading import load_model, load_tokenizer, quiet_libraries
 from lib.runs.models import finished_model
@@ -35,6 +35,13 @@ from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings
 
 HELP = "/reset forgets the conversation, /quit ends it, Ctrl-C stops an answer."
+
+
+class VisibleText(TextStreamer):
+    """Prints an answer while it is made, without what would command the terminal."""
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        super().on_finalized_text(visible(text), stream_end)
 
 
 class Chat:
@@ -83,7 +90,7 @@ class Chat:
                 input_ids=prompt,
                 attention_mask=torch.ones_like(prompt),
                 generation_config=self.settings,
-                streamer=TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True),
+                streamer=VisibleText(self.tokenizer, skip_prompt=True, skip_special_tokens=True),
             )
         answer = str(self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)).strip()
         self.turns = [*turns, {"role": "assistant", "content": answer}]
@@ -128,7 +135,7 @@ def converse(chat: Chat) -> None:
             except KeyboardInterrupt:
                 print("\n(stopped)")
             except UserError as error:
-                print(f"({error})")
+                print(f"({visible(str(error))})")
 
 
 def question_reader() -> Callable[[], str]:

@@ -10,7 +10,7 @@ Prints the tables and writes runs/compare.html, with the curves too. Settings ar
 from pathlib import Path
 
 from lib.core.errors import UserError
-from lib.core.program import program_parser, run
+from lib.core.program import program_parser, run, say
 from lib.report.page import write_page
 from lib.runs.comparison import Run, as_text, charts, scores_table, settings_table
 from lib.runs.names import DEMO_NAME, FOLDER, existing_runs
@@ -26,7 +26,7 @@ def main() -> None:
         raise UserError(f"two runs or more can be compared, and there is {names[0] if names else 'none'}")
     runs = [Run.of(Path(), name) for name in dict.fromkeys(names)]
     settings, scores = settings_table(runs), scores_table(runs)
-    print(f"{as_text(settings)}\n\n{as_text(scores)}\n")
+    say(f"{as_text(settings)}\n\n{as_text(scores)}\n")
     write_page(
         args.output,
         "compare.html.jinja",
@@ -37,7 +37,7 @@ def main() -> None:
         scores=scores,
         charts=charts(runs),
     )
-    print(f"compare: the page with the curves is {args.output}")
+    say(f"compare: the page with the curves is {args.output}")
 
 
 if __name__ == "__main__":

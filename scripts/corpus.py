@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.core.credentials import cleaned
 from lib.core.errors import UserError
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
 from lib.core.places import local_path
@@ -174,7 +175,7 @@ def manifest(
         "files": files,
         "inputs": {path: sha256_file(directory / path) for path in inputs},
         "counts": results(table),
-        "settings": settings.model_dump(mode="json"),
+        "settings": cleaned(settings.model_dump(mode="json")),
         "seed": seed,
         "versions": {package: version(package) for package in PACKAGES},
         "facts": {

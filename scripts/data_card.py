@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.core.credentials import without_secrets
 from lib.core.outputs import new_file, read_json, write_json
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
@@ -62,7 +63,7 @@ def main() -> None:
         write_json(
             path,
             {
-                "addresses": {source.name: source.uri for source in sources},
+                "addresses": {source.name: without_secrets(source.uri) for source in sources},
                 "licenses": {source.name: source.license for source in sources},
             },
         )

@@ -16,7 +16,7 @@ from lib.core.outputs import new_file, write_json
 from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.contamination import Contamination, Index
 from lib.corpus.storage.batches import ShardWriter, batches
-from lib.corpus.storage.shards import Counts, add, describe_file, shard_name
+from lib.corpus.storage.shards import Counts, add, describe_file, require_counted, shard_name
 from lib.settings.base import from_json
 from lib.settings.corpus import DecontaminationSettings
 
@@ -40,7 +40,7 @@ def main() -> None:
             stack.enter_context(ShardWriter(stack.enter_context(new_file(target))))
             for target in (path, args.directory / "contaminated" / shard)
         )
-        for documents in batches(args.directory / "train" / shard):
+        for documents in batches(require_counted(args.directory / "train" / shard)):
             found = contamination(documents["text"])
             is_found = pl.int_range(len(documents), eager=True).is_in(found["row"].implode())
             add(counts, "contaminated", documents.filter(is_found))

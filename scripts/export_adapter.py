@@ -10,16 +10,16 @@ import shutil
 from pathlib import Path
 
 from lib.core.errors import UserError
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, read_json
+from lib.core.outputs import read_json
 from lib.core.page_templates import render
 from lib.core.program import program_parser, run, say
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
 from lib.models.tokenizer_files import copy_tokenizer
-from lib.training.adapters import ADAPTER_CONFIG, trained_model
+from lib.training.adapters import ADAPTER_CONFIG, ADAPTER_FILES, trained_model
 
 WEIGHTS = ".safetensors"
-ADAPTER_FILES = (ADAPTER_CONFIG, "adapter_model.safetensors")
 
 
 def main() -> None:
@@ -34,7 +34,8 @@ def main() -> None:
     if not (args.adapter.parent / ADAPTER_CONFIG).is_file():
         raise UserError(f"{args.adapter.parent} holds no adapter: the stage trained all weights; export safetensors")
     base = read_json(args.base_model)["facts"]
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
+        require_intact(args.adapter.parent, *ADAPTER_FILES)
         for file in ADAPTER_FILES:
             shutil.copyfile(args.adapter.parent / file, directory / file)
         copy_tokenizer(args.adapter.parent, directory)

@@ -16,15 +16,15 @@ from typing import get_args
 import torch
 from huggingface_hub import ModelCard
 
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import NAME, write_manifest
-from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.export.comparison import check_tokens, compare_answers, held_out_prompts, lines_of
 from lib.export.gguf_file import end_ids, write_gguf
 from lib.export.gguf_types import FileType
 from lib.export.llama_cpp import LlamaCpp
 from lib.export.modelfile import modelfile
-from lib.models.loading import load_model, load_tokenizer, quiet_libraries
+from lib.models.loading import WEIGHTS_AND_CONFIGS, load_model, load_tokenizer, quiet_libraries
 from lib.settings.base import from_json
 from lib.settings.export import ComparisonSettings
 
@@ -46,14 +46,14 @@ def main() -> None:
     settings = from_json(ComparisonSettings, args.settings)
     quiet_libraries()
 
-    model: Path = args.model if args.model.is_dir() else args.model.parent
+    model: Path = require_intact(args.model if args.model.is_dir() else args.model.parent, *WEIGHTS_AND_CONFIGS)
     tokenizer, ends = load_tokenizer(model), end_ids(model)
     lines = lines_of(args.corpus, settings.compared_lines) if args.corpus else []
     found = held_out_prompts(args.sft_data.parent / "validation.jsonl") if args.sft_data else iter(())
     prompts = list(islice(found, PROMPTS))
     inputs = {"model": model / NAME}
     inputs |= {name: path for name in ("corpus", "sft_data") if (path := getattr(args, name))}
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         file = directory / f"model-{args.type}.gguf"
         name, license_name = card_names(model)
         vocabulary = write_gguf(model, tokenizer, file, args.type, name, license_name)

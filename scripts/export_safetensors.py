@@ -13,10 +13,11 @@ from safetensors import safe_open
 
 from lib.base_model.weight_files import read_weights, write_weights
 from lib.core.errors import UserError
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import NAME, write_manifest
-from lib.core.outputs import new_directory, read_json, write_json
+from lib.core.outputs import read_json, write_json
 from lib.core.program import program_parser, run, say
-from lib.models.loading import quiet_libraries
+from lib.models.loading import WEIGHTS_AND_CONFIGS, quiet_libraries
 from lib.models.publishing import check_tokenizer
 from lib.models.tokenizer_files import copy_tokenizer
 
@@ -33,9 +34,9 @@ def main() -> None:
     args = parser.parse_args()
     quiet_libraries()
 
-    model: Path = args.model if args.model.is_dir() else args.model.parent
+    model: Path = require_intact(args.model if args.model.is_dir() else args.model.parent, *WEIGHTS_AND_CONFIGS)
     dtype = DTYPES[args.dtype]
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         write_weights(read_weights(weight_files(model)), directory, dtype, args.shard_bytes)
         name = str(dtype).removeprefix("torch.")
         write_json(directory / "config.json", read_json(model / "config.json") | {"dtype": name, "torch_dtype": name})

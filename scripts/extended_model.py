@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import texts
 from lib.extended_model.extend import extend_model
@@ -54,7 +54,8 @@ def main() -> None:
     precision = pick_precision(settings.precision, device)
 
     base, extended = (
-        Tokenizer.from_file(str(manifest.parent / "tokenizer.json")) for manifest in (args.base_model, args.tokenizer)
+        Tokenizer.from_file(str(require_intact(manifest.with_name("tokenizer.json"))))
+        for manifest in (args.base_model, args.tokenizer)
     )
     tokenizer = load_tokenizer(args.tokenizer.parent)
     model = load_model(args.base_model.parent, device).requires_grad_(False).eval()
@@ -68,7 +69,7 @@ def main() -> None:
     extend_model(model, new_tokens, extended, before, text, settings, precision, args.seed)
     check_sizes(model, tokenizer)
     agree_on_padding(model, tokenizer)
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         publish_model(model, directory)
         publish_tokenizer(tokenizer, directory)
         write_manifest(
@@ -96,7 +97,7 @@ def main() -> None:
 
 def examples(directory: Path) -> Iterator[tuple[str, str]]:
     """(set, text) of every example to train on in the instruction data."""
-    with (directory / "train.jsonl").open(encoding="utf-8") as lines:
+    with require_intact(directory / "train.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             example = json.loads(line)
             yield f"instructions {example['source']}", "".join(span["text"] for span in example["spans"])

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.errors import UserError, about
+from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.corpus.duplicates.contamination import benchmark_texts, index_texts
 from lib.corpus.reading.documents import Reading
@@ -53,7 +53,7 @@ def main() -> None:
     shards = [
         path for source in args.sources for path in shard_paths(args.directory / "validation" / source, args.shards)
     ]
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         with Quarantine(directory / "quarantine.parquet") as quarantine:
             texts = chain(
                 corpus_texts(shards),

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.shards import shard_name
 from lib.models.document_tokens import DocumentTokens, recorded_document_tokens
@@ -52,13 +52,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     settings = from_json(PackingSettings, args.settings)
-    tokenizer = Tokenizer.from_file(str(args.tokenizer.parent / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(require_intact(args.tokenizer.with_name("tokenizer.json"))))
     document = recorded_document_tokens(args.base_model, tokenizer)
 
     def documents(split: str, source: str) -> Documents:
         return Documents([args.tokens / split / source / f"{shard_name(n)}.arrow" for n in range(args.shards)])
 
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         train = train_streams(
             {source: documents("train", source) for source in args.sources},
             args.replay,

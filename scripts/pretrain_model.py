@@ -8,8 +8,9 @@ The adapter is merged into the weights as they are kept on disk, never into quan
 
 from pathlib import Path
 
+from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, read_json
+from lib.core.outputs import read_json
 from lib.core.program import program_parser, run, say
 from lib.models.loading import check_sizes, load_tokenizer, quiet_libraries
 from lib.models.publishing import publish_model, publish_tokenizer
@@ -27,7 +28,7 @@ def main() -> None:
     model = trained_model(args.model.parent, args.adapter.parent)
     tokenizer = load_tokenizer(args.model.parent)
     check_sizes(model, tokenizer)
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         publish_model(model, directory)
         publish_tokenizer(tokenizer, directory)
         write_manifest(

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from lib.core.integrity import require_intact
 from lib.core.outputs import new_file
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.batches import batches
+from lib.corpus.storage.shards import require_counted
 from lib.tokens.document_shards import DocumentWriter
 
 DOCUMENTS_AT_A_TIME = 1_000
@@ -28,7 +30,7 @@ def main() -> None:
         parser.add_argument(f"--{split}-output", type=Path, required=True)
     args = parser.parse_args()
 
-    tokenizer = Tokenizer.from_file(str(args.tokenizer.parent / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(require_intact(args.tokenizer.with_name("tokenizer.json"))))
     tokens = {
         "train": encode(tokenizer, args.train, args.train_output),
         "validation": encode(tokenizer, args.validation, args.validation_output),
@@ -43,7 +45,7 @@ def encode(tokenizer: Tokenizer, shard: Path, output: Path) -> int:
     """Write the tokens of every document of `shard`, without special ones; returns their number."""
     tokens = 0
     with new_file(output) as path, DocumentWriter(path) as writer:
-        for frame in batches(shard):
+        for frame in batches(require_counted(shard)):
             for part in frame.iter_slices(DOCUMENTS_AT_A_TIME):
                 encoded = tokenizer.encode_batch_fast(part["text"].to_list(), add_special_tokens=False)
                 documents = [np.asarray(encoding.ids, np.int32) for encoding in encoded]

@@ -10,7 +10,7 @@ Nothing of it is used by the run; it takes room only.
 
 from pathlib import Path
 
-from lib.core.program import program_parser, run
+from lib.core.program import program_parser, run, say
 from lib.runs.leftovers import leftovers, remove, size_of
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings
@@ -31,14 +31,14 @@ def main() -> None:
     for path in found:
         size = size_of(path)
         total += size
-        print(f"{size / 1e6:10.1f} MB  {path}")
+        say(f"{size / 1e6:10.1f} MB  {path}")
     if not found:
-        print("prune: nothing is left of other sources or shards")
+        say("prune: nothing is left of other sources or shards")
     elif args.remove:
         remove(folder, found)
-        print(f"prune: removed {total / 1e6:.1f} MB")
+        say(f"prune: removed {total / 1e6:.1f} MB")
     else:
-        print(f"prune: {total / 1e6:.1f} MB that the run does not use; `make prune YES=1` removes it")
+        say(f"prune: {total / 1e6:.1f} MB that the run does not use; `make prune YES=1` removes it")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
+from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory
 from lib.core.program import program_parser, run, say
 from lib.corpus.cleaning.clean import clean_texts
 from lib.corpus.quality.classifier import FOLDS, learn
@@ -51,7 +51,7 @@ def main() -> None:
         for frame, scores, is_good in ((good, of_good, True), (bad, of_bad, False))
     ]
     judgement = Judgement.at(cleaning.minimum_quality, of_good, of_bad)
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         classifier.save(directory / "classifier.npy")
         pl.concat(examples).write_parquet(directory / "examples.parquet")
         write_manifest(

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from lib.core.outputs import new_file, read_json
-from lib.core.program import program_parser, run, say
+from lib.core.page_templates import markdown_text
+from lib.core.program import program_parser, run, say, visible
 from lib.evaluation.figures import difference_table, figure_table
 from lib.evaluation.forgetting import forgetting
 from lib.evaluation.items import read_items
@@ -26,7 +27,7 @@ def answers_document(results: list[dict[str, Any]]) -> str:
     """Markdown with each sample prompt and what every model answered to it."""
     lines = ["# Sample answers", "", "Greedy answers; `…` marks one that did not end by itself.", ""]
     for number, asked in enumerate(results[0]["answers"]):
-        lines += [f"## {one_line(asked['prompt'])}", ""]
+        lines += [f"## {markdown_text(asked['prompt'])}", ""]
         for result in results:
             answer = result["answers"][number]
             lines += [
@@ -38,13 +39,9 @@ def answers_document(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def quoted(text: str) -> list[str]:
-    """The text as a Markdown block that shows every character as it is: four blanks before each line."""
-    return [f"    {line}".rstrip() for line in text.splitlines()]
+    """The text as a Markdown block that shows every character as it is: four spaces before each line."""
+    return [f"    {line}".rstrip() for line in visible(text).splitlines()]
 
 
 def main() -> None:

@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 from lib.chat.known_templates import is_file
 from lib.chat.templates import TemplateOptions, set_template
 from lib.core.errors import UserError
+from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, new_file, scratch_directory
+from lib.core.outputs import new_file, scratch_directory
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
 from lib.corpus.split.sampling import copies
@@ -73,7 +74,7 @@ def main() -> None:
 
     tokenizer = load_tokenizer(args.tokenizer.parent)
     template_file = local_path(settings.template) if is_file(settings.template) else None
-    with new_directory(args.output.parent) as directory:
+    with described_directory(args.output.parent) as directory:
         with ExitStack() as files:
             sets = opened_sets(args.sets, args.downloads, from_json(ReadingLimits, args.reading), files)
             reports = {one.name: ReadingReport(one.name, settings) for one in sets}

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from lib.chat.answers import end_tokens
 from lib.core.code_version import code_version
+from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, read_json
+from lib.core.outputs import read_json
 from lib.core.program import program_parser, run, say
 from lib.evaluation.forgetting import forgetting
 from lib.evaluation.score_table import read_score_table
@@ -46,7 +47,7 @@ def main() -> None:
     check_sizes(model, tokenizer)
     ends = end_tokens(model, tokenizer)
     model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
-    with new_directory(args.output) as directory:
+    with described_directory(args.output) as directory:
         publish_model(model, directory)
         publish_tokenizer(tokenizer, directory)
         manifests = {name: read_json(path) for name, path in lineage.items()}

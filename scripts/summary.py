@@ -8,7 +8,7 @@ Usage:
 import shlex
 from pathlib import Path
 
-from lib.core.program import program_parser, run
+from lib.core.program import program_parser, run, say
 from lib.evaluation.score_table import read_score_table, render
 
 FOLDERS = {
@@ -33,7 +33,7 @@ def main() -> None:
     differences = read_score_table(table.with_name("differences.tsv"))
     model = results / FOLDERS[scores["model"].iloc[-1]]
     config = f" CONFIG={shlex.quote(' '.join(args.files))}" if args.files else ""
-    print(
+    say(
         f"\n{render(scores, differences)}\n\n"
         f"The model is in {model}; sample answers are in {table.with_name('answers.md')}.\n"
         f"Next: `make chat{config}` to talk to it, `make report{config}` for the page with curves and figures."

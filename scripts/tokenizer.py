@@ -20,8 +20,9 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from lib.core.errors import UserError, about
+from lib.core.integrity import described_directory, require_intact
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, read_json, write_json
+from lib.core.outputs import read_json, write_json
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
 from lib.corpus.storage.reader import text_batches, texts
@@ -62,7 +63,7 @@ def main() -> None:
     settings = from_json(VocabularySettings, args.settings)
 
     base_directory = args.base_model.parent
-    base = Tokenizer.from_file(str(base_directory / "tokenizer.json"))
+    base = Tokenizer.from_file(str(require_intact(base_directory / "tokenizer.json")))
     inputs = {"base_model": args.base_model}
     if args.corpus:
         inputs["corpus"] = args.corpus
@@ -79,7 +80,7 @@ def main() -> None:
             inputs["words"] = local_path(settings.words)
         report = compare(base, extended, texts(args.corpus, "validation") if args.corpus else ())
         report["why_so_many"] = facts.get("why_so_many")
-        with new_directory(args.output.parent) as directory:
+        with described_directory(args.output.parent) as directory:
             copy_tokenizer(source, directory)
             if extended is not base:
                 write(extended, lacking, directory)

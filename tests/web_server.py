@@ -24,6 +24,8 @@ class Site:
     """For a path that is not there: the X-Error-Code that goes with a part of it, as the Hugging Face hub sends it."""
     redirects: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    """Path with query and Authorization header of each request."""
     url: str = ""
 
 
@@ -40,6 +42,7 @@ def serve(site: Site) -> Iterator[Site]:
 
         def answer(self, with_body: bool) -> None:
             path = self.path.partition("?")[0]
+            site.asked.append((self.path, self.headers.get("Authorization")))
             site.requests.append((self.command, path, self.headers.get("Range")))
             if site.failures:
                 self.send_error(site.failures.pop(0))

@@ -33,7 +33,17 @@ WORDS = (
 )
 FILE_WORDS = ("mkdir ", "printf ", "head ", "sed ")
 """How lines begin that make the files of a tutorial."""
-SHOW_HELP = ("chat.py", "crate.py", "serve.py", "summary.py", "report.py", "watch.py", "tests/benchmarks/")
+SHOW_HELP = (
+    "chat.py",
+    "crate.py",
+    "serve.py",
+    "summary.py",
+    "report.py",
+    "verify.py",
+    "verify_files.py",
+    "watch.py",
+    "tests/benchmarks/",
+)
 """Programs that need what only a finished run has, or minutes, or do not end by themselves."""
 NEVER_RUN = ("test", "test-all", "check", "format", "docs", "clean", "bench-")
 """Targets of make that change the clone or take minutes: only their recipes are looked up."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from chat import Chat
+from chat import Chat, VisibleText
 
 from lib.core.errors import UserError
+from lib.core.program import visible
 from lib.models.loading import load_model, load_tokenizer
 from tiny_model import make_tiny_model
 
@@ -71,10 +72,15 @@ def test_the_answer_is_streamed_and_remembered(model: Path, capsys: pytest.Captu
     chat = make_chat(model, temperature=5.0)
     answer = chat.say("hi")
     assert answer
-    assert answer in capsys.readouterr().out
+    assert visible(answer) in capsys.readouterr().out
     assert [turn["role"] for turn in chat.turns] == ["user", "assistant"]
     chat.reset()
     assert chat.turns == []
+
+
+def test_an_answer_commands_no_terminal(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    VisibleText(load_tokenizer(model)).on_finalized_text("a\x1b[2J\x07b", stream_end=True)
+    assert capsys.readouterr().out == "a\\x1b[2J\\x07b\n"
 
 
 def test_a_long_conversation_forgets_its_oldest_turns(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

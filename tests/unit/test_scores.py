@@ -175,6 +175,14 @@ def test_answers_stand_side_by_side_as_they_are(written: Path) -> None:
         assert block in document
 
 
+def test_prompts_and_answers_command_nothing() -> None:
+    answer = {"prompt": "# [x](y) <b>\x1b[2J", "answer": "\x1b]0;title\x07\n</pre>\u202e", "ended": True}
+    document = scores.answers_document([{"model": "base", "answers": [answer]}])
+    assert r"## \# \[x\](y) &lt;b&gt;\\x1b\[2J" in document
+    assert "    \\x1b]0;title\\x07\n    </pre>\\u202e\n" in document
+    assert not set(document) & {"\x1b", "\x07", "\u202e"}
+
+
 def test_the_summary_says_where_the_model_is_and_what_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lib.core.credentials import cleaned
 from lib.core.outputs import sha256_file, write_json
 
 NAME = "manifest.json"
@@ -40,9 +41,9 @@ def write_manifest(
             },
             "inputs": {name: sha256_file(path) for name, path in inputs.items()},
             "counts": dict(counts),
-            "settings": settings.model_dump(mode="json") if settings else {},
+            "settings": cleaned(settings.model_dump(mode="json")) if settings else {},
             "seed": seed,
             "versions": {package: version(package) for package in packages},
-            "facts": dict(facts or {}),
+            "facts": cleaned(facts or {}),
         },
     )

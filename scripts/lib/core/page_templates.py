@@ -13,6 +13,8 @@ from typing import Any
 
 import jinja2
 
+from lib.core.program import visible
+
 DIRECTORY = Path(__file__).resolve().parents[3] / "templates"
 # An underscore inside a word, and an ampersand that begins no character reference, are only that.
 _MARKDOWN = re.compile(r"[\\`*<>\[\]|#~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
@@ -32,13 +34,13 @@ def markdown_text(value: object) -> Markdown:
     """A value as one line of Markdown that shows just its characters."""
     if isinstance(value, Markdown):
         return value
-    line = " ".join(str(value).split())
+    line = visible(" ".join(str(value).split()))
     return Markdown(_BLOCK.sub(r"\1\\", _MARKDOWN.sub(_escaped, line)))
 
 
 def markdown_code(value: object) -> Markdown:
     """A value as inline code."""
-    line = " ".join(str(value).split())
+    line = visible(" ".join(str(value).split()))
     longest = max(map(len, re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
     edge = " " if longest else ""
@@ -56,13 +58,18 @@ def _escaped(match: re.Match[str]) -> str:
     return {"<": "&lt;", ">": "&gt;"}.get(match[0], f"\\{match[0]}")
 
 
+def _visible_text(value: object) -> object:
+    """Plain text without what would turn its direction around; markup and numbers as they are."""
+    return visible(value) if type(value) is str else value
+
+
 @cache
 def _environment(is_html: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(DIRECTORY),
         autoescape=is_html,
         undefined=jinja2.StrictUndefined,
-        finalize=None if is_html else markdown_text,
+        finalize=_visible_text if is_html else markdown_text,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -8,7 +8,7 @@ import socket
 
 import psutil
 
-PARENT = "GRAFTLINE_PARENT"  # number of the process, and the machine that it runs on, as `4711@node`
+from lib.core.places import PARENT
 
 
 class Parent:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 ROOT = "GRAFTLINE_ROOT"
 """In the environment of a named run: the project's folder, seen from the run's."""
+ALONE = "GRAFTLINE_ALONE"
+"""In the environment of Snakemake: this run takes nothing over from other runs."""
+PARENT = "GRAFTLINE_PARENT"
+"""In the environment of a job: Snakemake's process, and the machine that it runs on, as `4711@node`."""
 
 
 def local_path(address: str) -> Path:

@@ -4,18 +4,21 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from lib.core.credentials import without_secrets
 from lib.core.errors import UserError
 from lib.core.places import as_written
 
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # in the environment of one of several processes: where it says why it failed
 USER_ERROR = "user_error"
 STATUS = "status"
+_COMMANDING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 # bitsandbytes warns at import on every machine without the optional kernels package. PEFT imports it, so this has to be
 # set before; programs import this module before those that train.
@@ -27,10 +30,20 @@ def program_parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def shown(text: str) -> str:
+    """`text` as a terminal may show it: addresses without secrets, characters that would command it as `\\x1b`."""
+    return visible(without_secrets(text))
+
+
+def visible(text: str) -> str:
+    """`text` with characters that would command a terminal, or turn its direction around, written as `\\x1b`."""
+    return _COMMANDING.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
 def say(line: str) -> None:
     """Print a line at once; of processes that train together, the first prints it for all."""
     if os.environ.get("RANK", "0") == "0":
-        print(line, flush=True)
+        print(shown(line), flush=True)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -42,7 +55,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        _report(as_written(f"error: {error}"), is_user_error=True, status=error.status)
+        _report(shown(as_written(f"error: {error}")), is_user_error=True, status=error.status)
         sys.exit(error.status)
     except Exception:
         if ERROR_FILE not in os.environ:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.core.credentials import cleaned, without_secrets
 from lib.core.page_templates import markdown_code, markdown_table, render
 from lib.settings.corpus import PreparationSettings
 from lib.settings.sheets import Source
@@ -34,7 +35,7 @@ def data_card(
         splits=splits,
         source_table=_source_table(sources),
         rule_table=markdown_table(header, rows),
-        settings=settings.model_dump(mode="json"),
+        settings=cleaned(settings.model_dump(mode="json")),
         seed=seed,
         judgement=judgement,
         number=_number,
@@ -51,7 +52,7 @@ def _source_table(sources: Sequence[tuple[Source, Mapping[str, Any], Sequence[st
         [
             [
                 source.name,
-                markdown_code(source.uri),
+                markdown_code(without_secrets(source.uri)),
                 source.license or "not stated",
                 f"{source.weight:g}",
                 "none" if source.max_characters is None else _number(source.max_characters),

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.distributed import DistributedConfig, mixin
 from transformers.distributed.utils import TransformersDeviceMesh
 
+from lib.core.integrity import require_intact
 from lib.distributed.processes import number_of_processes
 
 
@@ -27,7 +28,7 @@ def load_sharded(directory: Path, device: torch.device) -> PreTrainedModel:
     """
     with _meshes_of(device):
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            directory,
+            require_intact(directory, "*.safetensors", "*.json"),
             trust_remote_code=False,
             use_safetensors=True,
             dtype="auto",

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from lib.chat.answers import Continuation, end_tokens, greedy_continuations
 from lib.chat.spans import encode_spans
 from lib.chat.templates import fix_date
+from lib.core.integrity import require_intact
 from lib.core.outputs import read_json
 from lib.core.program import say
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods
@@ -110,7 +111,7 @@ class Scorer:
 
 def read_examples(path: Path, most: int) -> list[HeldOutExample]:
     """Held-out examples: all, or the `most` with the lowest checksums, which are the same for every model."""
-    with path.open(encoding="utf-8") as file:
+    with require_intact(path).open(encoding="utf-8") as file:
         records = (json.loads(line) for line in file)
         examples = (_example(record) for record in records)
         return heapq.nsmallest(

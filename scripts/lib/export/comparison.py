@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lib.chat.spans import encode_spans
 from lib.core.errors import UserError
+from lib.core.integrity import require_intact
 from lib.corpus.storage.reader import Split, texts
 from lib.export.llama_cpp import LlamaCpp
 from lib.models.publishing import SAMPLE_TEXTS
@@ -60,7 +61,7 @@ def lines_of(corpus: Path, number: int) -> list[str]:
 
 def held_out_prompts(path: Path) -> Iterator[Prompt]:
     """The conversations of a validation.jsonl."""
-    with path.open(encoding="utf-8") as file:
+    with require_intact(path).open(encoding="utf-8") as file:
         for line in file:
             spans = json.loads(line)["spans"]
             yield Prompt([span["text"] for span in spans[:-1]])

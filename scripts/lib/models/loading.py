@@ -20,9 +20,12 @@ from transformers import (
 )
 
 from lib.core.errors import UserError
+from lib.core.integrity import require_intact
 from lib.models.compute import Precision
+from lib.models.tokenizer_files import TOKENIZER_FILES
 
 Quantization = Literal["none", "8bit", "4bit"]
+WEIGHTS_AND_CONFIGS = ("*.safetensors", "*.json")
 
 
 def quiet_libraries() -> None:
@@ -37,8 +40,10 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
 
     transformers' classes for single models take the vocabulary out of tokenizer.json and cut text in a way of their
     own. Names of special tokens and the chat template come from the other files. A tokenizer.model is converted where
-    there is no tokenizer.json. Without both, the tokenizer is what transformers builds for the model.
+    there is no tokenizer.json. Without both, the tokenizer is what transformers builds for the model. Raises UserError
+    when a manifest describes other files.
     """
+    require_intact(directory, *TOKENIZER_FILES)
     file, config = directory / "tokenizer.json", directory / "tokenizer_config.json"
     if not file.is_file():
         if (directory / "tokenizer.model").is_file():
@@ -65,8 +70,9 @@ def load_model(
 ) -> PreTrainedModel:
     """The causal language model saved in `directory`, in `dtype`: `auto` is the one that it is saved in.
 
-    With `quantization`, linear layers are loaded in fewer bits.
+    With `quantization`, linear layers are loaded in fewer bits. Raises UserError when a manifest describes other files.
     """
+    require_intact(directory, *WEIGHTS_AND_CONFIGS)
     model = AutoModelForCausalLM.from_pretrained(
         directory,
         trust_remote_code=False,

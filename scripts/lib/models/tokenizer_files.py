@@ -8,6 +8,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from lib.core.integrity import require_intact
+
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 TOKENIZER_CLASS = "PreTrainedTokenizerFast"
 """The class that reads tokenizer.json as it is. transformers 5 calls it TokenizersBackend and knows both names."""
@@ -37,6 +39,7 @@ DROPPED_SETTINGS = {
 
 def copy_tokenizer(source: Path, target: Path) -> None:
     """Copy the files that make up a tokenizer, byte for byte, from one directory into another."""
+    require_intact(source, *TOKENIZER_FILES)
     for name in TOKENIZER_FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)

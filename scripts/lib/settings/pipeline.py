@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from lib.core.integrity import DEFAULT_MEGABYTES
 from lib.settings.base import StageSettings
 from lib.settings.base_model import BaseModelSettings
 from lib.settings.corpus import CorpusSettings
@@ -32,6 +33,9 @@ class PipelineSettings(ProcessSettings):
     name of the settings file, or of the last one of several."""
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Seed of every random choice. Change it to see how much results depend on chance."""
+    checksum_megabytes: int = Field(default=DEFAULT_MEGABYTES, ge=1)
+    """Maximum size in megabytes of a file whose checksum a program compares with its manifest before it reads the file;
+    of larger ones, the size. A gigabyte takes about 0.6 seconds. `make verify-files` compares all checksums."""
     base_model: BaseModelSettings
     """The model to adapt."""
     corpus: CorpusSettings = Field(default_factory=CorpusSettings)

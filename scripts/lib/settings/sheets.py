@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_origin
 
+from lib.core.credentials import with_references
 from lib.core.errors import UserError
 from lib.settings.base import StageSettings, nearest_name, unfit_character, validate
 
@@ -132,6 +133,7 @@ def read_sheet(
             raise UserError(f"{where}: name {values.get('name', '')!r} must be letters, digits, - and _ only")
         if not values.get("uri"):
             raise UserError(f"{where}: uri is empty")
+        values["uri"] = with_references(values["uri"], f"{path.name}: source {values['name']}")
         if values.get("layout", "") not in ("", *LAYOUTS):
             raise UserError(f"{where}: unknown layout {values['layout']!r} (known: {', '.join(LAYOUTS)})")
         if formats and values.get("format", "") not in ("", *formats):

@@ -6,11 +6,12 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 
+from lib.core.credentials import login, revealed, without_secrets
 from lib.core.errors import UserError
 
 ATTEMPTS = 5
@@ -35,7 +36,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if req.type == "https" and not newurl.lower().startswith("https:"):
-            raise UserError(f"{req.full_url}: the server redirects to {newurl}, which is not https")
+            raise UserError(f"the server redirects to {without_secrets(newurl)}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -72,8 +73,8 @@ def download(
 
 def first_bytes(url: str, count: int) -> bytes | None:
     """Up to `count` bytes from the beginning of what lies at `url`; None if they cannot be had at the first attempt."""
-    request = urllib.request.Request(url, headers=HEADERS | {"Range": f"bytes=0-{count - 1}"})
     try:
+        request = _request(url, {"Range": f"bytes=0-{count - 1}"})
         with urllib.request.build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
             found: bytes = response.read(count)
             return found
@@ -87,14 +88,14 @@ def _continue(url: str, partial: Path, *, resume_unseen: bool, report: Report | 
     validator = _read_validator(partial, url)
     if have and not validator and not resume_unseen:
         have = 0
-    headers = dict(HEADERS)
+    headers = {}
     if have:
         headers["Range"] = f"bytes={have}-"
         if validator:
             headers["If-Range"] = validator
     opener = urllib.request.build_opener(_SafeRedirects)
     try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
+        with opener.open(_request(url, headers), timeout=TIMEOUT) as response:
             if response.status == 206 and _range_start(response.headers) == have:
                 mode = "ab"
             else:
@@ -104,6 +105,8 @@ def _continue(url: str, partial: Path, *, resume_unseen: bool, report: Report | 
             expected = have + int(length) if length and length.isdigit() else None
             with partial.open(mode) as sink:
                 size = _copy(response, sink, have, expected, report)
+    except UserError as error:
+        raise UserError(f"{url}: {error}") from None
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # nothing lies behind what we have: it is the whole file, or another one; start over
@@ -111,7 +114,11 @@ def _continue(url: str, partial: Path, *, resume_unseen: bool, report: Report | 
             raise _Interrupted("the server refused to go on with a partial download") from None
         if error.code in (408, 425, 429) or error.code >= 500:
             raise _Interrupted(f"the server answers {error.code} {error.reason}") from None
-        hint = {401: "; it wants a login", 403: "; it may want a login", 404: "; check the address"}.get(error.code, "")
+        hint = {
+            401: "; it wants a login (~/.netrc)",
+            403: "; it may want a login (~/.netrc)",
+            404: "; check the address",
+        }.get(error.code, "")
         raise UserError(f"{url}: the server answers {error.code} {error.reason}{hint}") from None
     except urllib.error.URLError as error:
         raise _Interrupted(f"cannot be reached ({error.reason})") from None
@@ -119,6 +126,14 @@ def _continue(url: str, partial: Path, *, resume_unseen: bool, report: Report | 
         raise _Interrupted(f"the connection broke ({error or type(error).__name__})") from None
     if expected is not None and size < expected:
         raise _Interrupted(f"the connection ended after {size:,} of {expected:,} bytes")
+
+
+def _request(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
+    """A request with all that is secret about it, which no other server gets that the first one redirects to."""
+    request = urllib.request.Request(revealed(url), headers=HEADERS | dict(headers))
+    for name, value in login(url).items():
+        request.add_unredirected_header(name, value)
+    return request
 
 
 def _copy(source: IO[bytes], sink: IO[bytes], size: int, expected: int | None, report: Report | None) -> int:

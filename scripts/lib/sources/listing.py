@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.core.credentials import without_secrets
 from lib.core.errors import UserError
 from lib.core.places import as_written
 from lib.sources.addresses import ObjectAddress, download_folder, fetch, fetched, parse
@@ -131,7 +132,8 @@ def shown_name(uri: str, name: str, path: str, downloads: Path) -> str:
     """
     if not Path(path).is_relative_to(downloads):
         return as_written(path)
-    return uri if uri.endswith(name) else f"{uri}: {name}"
+    address = without_secrets(uri)
+    return address if address.endswith(name) else f"{address}: {name}"
 
 
 def _files(path: Path) -> dict[str, str]:

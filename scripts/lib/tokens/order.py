@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.core.errors import UserError
+from lib.core.integrity import require_intact
 
 ORDER_FILE = "order.npy"
 """Row numbers of train.arrow in the order of the first pass, in a data directory that decides it."""
@@ -28,7 +29,7 @@ def planned_order(directory: Path, examples: int, needed: int, seed: int) -> np.
     """
     order = shuffled(examples, needed, seed)
     if (directory / ORDER_FILE).is_file():
-        first = np.load(directory / ORDER_FILE, allow_pickle=False)
+        first = np.load(require_intact(directory / ORDER_FILE), allow_pickle=False)
         if not np.array_equal(np.sort(first), np.arange(examples)):
             raise UserError(f"{directory / ORDER_FILE} is not an order of the {examples} rows beside it; make it again")
         order[:examples] = first[:needed]

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lib.core.integrity import require_intact
+
 if TYPE_CHECKING:
     import datasets
 
@@ -68,4 +70,4 @@ def read_tokens(path: Path) -> "datasets.Dataset":
     """The memory-mapped rows of a file that a TokenWriter made."""
     import datasets  # takes a second, which writing does not need
 
-    return datasets.Dataset.from_file(str(path))
+    return datasets.Dataset.from_file(str(require_intact(path)))

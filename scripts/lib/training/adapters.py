@@ -8,6 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import PreTrainedModel
 
 from lib.core.errors import UserError
+from lib.core.integrity import require_intact
 from lib.core.outputs import read_json, write_json
 from lib.models.loading import load_model
 from lib.settings.training import AdapterSettings, TrainingSettings
@@ -15,6 +16,7 @@ from lib.training.layers.lora import speed_up_lora
 from lib.training.layers.new_rows import speed_up_new_rows
 
 ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_FILES = (ADAPTER_CONFIG, "adapter_model.safetensors")
 # What every version of PEFT knows, and tells whoever opens the file what the adapter is.
 DESCRIPTION = {"base_model_name_or_path", "peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "target_modules"}
 
@@ -39,7 +41,7 @@ def make_trainable(
     elif settings.gradient_checkpointing:
         model.enable_input_require_grads()
     if adapter is not None:
-        trained = _sped_up(PeftModel.from_pretrained(model, adapter, is_trainable=True))
+        trained = _sped_up(PeftModel.from_pretrained(model, require_intact(adapter, *ADAPTER_FILES), is_trainable=True))
     else:
         trained = add_adapter(model, settings, new_token_ids, section)
     if settings.embeddings == "all":
@@ -99,7 +101,7 @@ def trained_model(base_model: Path, trained: Path) -> PreTrainedModel:
     """
     if not (trained / ADAPTER_CONFIG).is_file():
         return load_model(trained)
-    model = PeftModel.from_pretrained(load_model(base_model), trained)
+    model = PeftModel.from_pretrained(load_model(base_model), require_intact(trained, *ADAPTER_FILES))
     return model.merge_and_unload()
 
 

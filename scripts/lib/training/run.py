@@ -19,9 +19,10 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PrinterCallback, TrainerState, TrainingArguments, set_seed
 
 from lib.core.errors import OutOfMemoryError, UserError
+from lib.core.integrity import described_directory
 from lib.core.locks import Held, hold
 from lib.core.manifest import write_manifest
-from lib.core.outputs import new_directory, read_json, sha256_file
+from lib.core.outputs import read_json, sha256_file
 from lib.core.program import say
 from lib.distributed.launcher import STOPPED
 from lib.distributed.processes import highest, is_first, join, leave, number_of_processes, of_first, rank, wait_for_all
@@ -375,7 +376,7 @@ def _publish(run: Run, work: Path, state: TrainerState, counts: Mapping[str, int
     trained = [path for pattern in TRAINED_FILES for path in best.glob(pattern)]
     if not any(path.suffix == ".safetensors" for path in trained):
         raise UserError(f"{run.stage}: {best} has no weights; remove {work} and run again")
-    with new_directory(run.output.parent) as directory:
+    with described_directory(run.output.parent) as directory:
         for path in trained:
             shutil.copyfile(path, directory / path.name)
         # The one that the data was encoded with: the model's own, or that of the examples with their chat template.

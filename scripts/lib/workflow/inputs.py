@@ -1,6 +1,6 @@
 """What the user gives: the sheets' rows, and the local files that rules must watch for each address in the settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lib.base_model.families import check_local
 from lib.chat.known_templates import is_file
@@ -20,6 +20,7 @@ from lib.sources.listing import (
     named_inputs,
     other_inputs,
 )
+from lib.workflow.embedding import Embedded
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ class Inputs:
     def others(self, *keys: str) -> str:
         """Fingerprint of those that it cannot name."""
         return other_inputs(file for key in keys for file in self.files[key])
+
+    def from_outside(self, embedded: Embedded) -> "Inputs":
+        """The same files, as the rules of a module have to name them."""
+        return replace(
+            self,
+            corpus_files={name: embedded.outside(files) for name, files in self.corpus_files.items()},
+            files={key: embedded.outside(files) for key, files in self.files.items()},
+        )
 
     def watched_files(self, source: str) -> list[str]:
         """The files of a source of text that a rule names as its inputs; none where it watches their listing."""

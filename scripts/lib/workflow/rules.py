@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.fingerprint import code_fingerprint
-from lib.core.parent import PARENT
+from lib.core.places import PARENT
 from lib.settings.base import to_json
 from lib.settings.pipeline import ClusterSettings
 from lib.settings.training import WITHOUT_EFFECT, ProcessSettings, TrainingSettings
 from lib.workflow.attempts import ask_for_more
+from lib.workflow.embedding import NOT_EMBEDDED, Embedded
 from lib.workflow.memory import to_train
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
 PROGRAM = "python {params.command:q} 2>&1 | tee -i {log:q}"
-"""The shell command of every rule that calls a program."""
+"""The shell command of every rule that calls a program, but for what a module adds to it."""
 
 PREFIX = (
     "set -euo pipefail; trap : TERM; tee() {{ trap '' TERM; command tee \"$@\"; }}; "
@@ -62,7 +63,7 @@ def program_of_point(name: str) -> dict[str, Any]:
     return {"command": [runner, SCRIPTS / f"{name}.py"], "watched": code_fingerprint(runner)}
 
 
-def complete(workflow: Any, cluster: ClusterSettings) -> None:
+def complete(workflow: Any, cluster: ClusterSettings, embedded: Embedded = NOT_EMBEDDED) -> None:
     """Complete the rules of `workflow`, once all are defined: log, benchmark and resources of each, and its command.
 
     Rule `clean` writes logs/clean/{source}/{shard}.log. Parameters reach programs as they are, whatever they hold:
@@ -71,11 +72,12 @@ def complete(workflow: Any, cluster: ClusterSettings) -> None:
     `processes` is 2 already: so each value that it is given begins with its name.
     """
     for rule in workflow.rules:
-        if not rule.shellcmd:
+        # Others are those of a workflow that uses this one as a module.
+        if not rule.shellcmd or rule not in workflow.modifier.rules:
             continue
         ask_for_more(rule, cluster, workflow.resource_settings.overwrite_resources.get(rule.name, {}))
         wildcards = dict.fromkeys(re.findall(r"{([a-z]\w*)", rule.output[0]))
-        name = "/".join([rule.name, *(f"{{{wildcard}}}" for wildcard in wildcards)])
+        name = "/".join([embedded.own_name(rule.name), *(f"{{{wildcard}}}" for wildcard in wildcards)])
         # What Snakemake itself sets for a rule that names these files.
         rule.log_modifier = rule.benchmark_modifier = rule.output_modifier
         rule.set_log(f"logs/{name}.log")
@@ -84,25 +86,27 @@ def complete(workflow: Any, cluster: ClusterSettings) -> None:
             name: value if callable(value) else lambda wildcards, value=value: value
             for name, value in rule.params.items()
         }
-        if rule.shellcmd == PROGRAM:
-            command = _command(params.pop("command")(None), params)
+        if rule.shellcmd == embedded.command(PROGRAM):
+            command = _command(params.pop("command")(None), params, embedded)
             params = {name: _with_name(name, value) for name, value in params.items() if not _wanted(value)}
             params["command"] = command
         rule.params.clear()
         rule.set_params(**params)
 
 
-def _command(programs: list[Path], values: dict[str, Callable[..., Any]]) -> Callable[..., list[str]]:
+def _command(
+    programs: list[Path], values: dict[str, Callable[..., Any]], embedded: Embedded
+) -> Callable[..., list[str]]:
     """The parameter with the program, or one that runs another, and its options: `values`, a rule's parameters, and its
     named files."""
     options = {name: (value, _wanted(value)) for name, value in values.items() if name not in NO_OPTIONS}
 
     def command(wildcards: Any, input: Any, output: Any, resources: Any) -> list[str]:
         known = {"input": input, "output": output, "resources": resources}
-        given = dict(input.items())
+        given = {name: embedded.inside(value) for name, value in input.items()}
         for name, (value, wanted) in options.items():
             given[name] = value(wildcards, **{key: known[key] for key in wanted})
-        given |= dict(output.items())
+        given |= {name: embedded.inside(value) for name, value in output.items()}
         words = (word for name, value in given.items() for word in _option(name, value))
         return _check_length([*map(str, programs), *words])
 

@@ -2,12 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from lib.core.credentials import with_references
 from lib.core.errors import UserError
 from lib.core.places import ROOT, as_written
+from lib.core.program import shown
 from lib.runs.names import run_folder, run_name
 from lib.runs.settings_files import read_settings_file
 from lib.settings.base import validate
@@ -15,6 +17,7 @@ from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import replay_shares
 from lib.sweep.plan import Sweep
 from lib.workflow.inputs import Inputs, read_inputs
+from lib.workflow.results import keep_manifests, require_replaceable, require_unchanged_results
 
 
 def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, str, Path, Inputs, Sweep]:
@@ -31,19 +34,43 @@ def start(workflow: Any, config: Mapping[str, Any]) -> tuple[PipelineSettings, s
                 f"{workflow.basedir}: Snakemake takes braces in the path of its rules for wildcards; "
                 "move the project to a folder whose path has none"
             )
-        for path in workflow.overwrite_configfiles:
+        is_module = not workflow.modifier.is_main_snakefile()
+        files = [] if is_module else workflow.overwrite_configfiles
+        for path in files:
             read_settings_file(path)  # Snakemake has read it, too, but takes the last of keys that are given twice
+        config = with_references(config, "settings")
         settings = validate(PipelineSettings, config)
-        name = run_name(settings.run, workflow.overwrite_configfiles)
-        # With --directory, the user has chosen another folder, for the demo as for every other run.
-        if name and workflow.overwrite_workdir is None:
+        name = run_name(settings.run, files)
+        # With --directory or as a module, the user has chosen another folder, for the demo as for every other run.
+        if name and workflow.overwrite_workdir is None and not is_module:
             _enter(workflow, project, name)
         inputs, sweep = read_inputs(settings), Sweep(settings, config)
         for point in sweep.points.values():
             replay_shares(inputs.corpus, point.settings.pretrain.replay)
         return settings, name, project, inputs, sweep
     except UserError as error:
-        sys.exit(as_written(f"error: {error}"))
+        _end(error)
+
+
+def look_at_results(rules: Iterable[Any]) -> None:
+    """Look at what earlier runs left here; ends as `start` does when a file was changed since."""
+    try:
+        require_unchanged_results(rules)
+    except UserError as error:
+        _end(error)
+    keep_manifests()
+
+
+def look_at_what_is_replaced(jobs: Iterable[Any]) -> None:
+    """Look at the folders that `jobs` will replace; ends as `start` does when there are files of the user's in one."""
+    try:
+        require_replaceable(jobs)
+    except UserError as error:
+        _end(error)
+
+
+def _end(error: UserError) -> NoReturn:
+    sys.exit(shown(as_written(f"error: {error}")))
 
 
 def _enter(workflow: Any, project: Path, name: str) -> None:

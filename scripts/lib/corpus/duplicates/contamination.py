@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lib.core.integrity import require_intact
 from lib.corpus.extraction.html_tags import strip_markup
 from lib.corpus.extraction.page_tree import is_page
 from lib.corpus.reading.documents import Reading, read_documents
@@ -45,6 +46,7 @@ class Index:
     @classmethod
     def load(cls, directory: Path) -> "Index":
         """What `save` wrote, mapped into memory."""
+        require_intact(directory, "*.npy", "*.parquet")
         hashes, owners = (np.load(directory / name, mmap_mode="r") for name in ("hashes.npy", "owners.npy"))
         return cls(hashes, owners, read_shard(directory / "names.parquet")["name"])
 

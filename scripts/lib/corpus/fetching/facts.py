@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from lib.core.credentials import without_secrets
 from lib.core.program import say
 
 FILES = pa.schema(
@@ -58,9 +59,9 @@ class Facts:
 
     def as_json(self) -> dict[str, Any]:
         """The facts, their counts in the order of their names."""
+        facts = vars(self) | {"uri": without_secrets(self.uri)}
         return {
-            key: dict(sorted(value.items())) if isinstance(value, Counter) else value
-            for key, value in vars(self).items()
+            key: dict(sorted(value.items())) if isinstance(value, Counter) else value for key, value in facts.items()
         }
 
 

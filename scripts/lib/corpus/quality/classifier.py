@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lib.core.integrity import require_intact
+
 ORDERS = (1, 2, 3)
 """Lengths of the n-grams in characters."""
 BUCKET_BITS = 18
@@ -49,7 +51,7 @@ class Classifier:
     @classmethod
     def load(cls, path: Path) -> "Classifier":
         """What `save` wrote."""
-        saved = np.load(path, allow_pickle=False)
+        saved = np.load(require_intact(path), allow_pickle=False)
         return cls(saved[2:].astype(np.float32), float(saved[0]), float(saved[1]))
 
 

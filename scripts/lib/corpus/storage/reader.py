@@ -6,6 +6,7 @@ from typing import Literal
 
 import polars as pl
 
+from lib.core.integrity import described_files, require_file
 from lib.core.outputs import read_json
 from lib.corpus.storage.batches import batches
 from lib.corpus.storage.shards import read_shard
@@ -34,9 +35,13 @@ def _shards(manifest: Path, split: Split) -> Iterator[tuple[str, Path]]:
     """Source and file of every shard of a split.
 
     Sources that are replayed are left out: they are neither what the vocabulary is for nor what is to be learned.
+    Raises UserError for a shard that is not as the manifest says.
     """
-    facts = read_json(manifest)["facts"]
+    facts, files = read_json(manifest)["facts"], described_files(manifest)
     for shard in facts[split]:
         source = Path(shard).parts[1]
         if source not in facts.get("replay", ()):
-            yield source, manifest.parent / shard
+            path = manifest.parent / shard
+            if shard in files:
+                require_file(path, files[shard], manifest, rebuilt=path)
+            yield source, path

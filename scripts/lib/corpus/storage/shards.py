@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib.core.errors import UserError
-from lib.core.outputs import new_file, sha256_file
+from lib.core.integrity import require_file
+from lib.core.outputs import new_file, read_json, sha256_file
 from lib.text.series import count_characters
 
 BUFFER_BYTES = 1 << 26  # held in memory, over all shards, before they are written, unless one document is larger
@@ -114,6 +115,17 @@ def add(counts: Counts, name: str, frame: pl.DataFrame, **more: int) -> None:
 def describe_file(path: Path) -> dict[str, Any]:
     """What a manifest says about a file: bytes, sha256."""
     return {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+
+
+def require_counted(shard: Path) -> Path:
+    """`shard`, of a split; UserError unless it is as the step that wrote it says in the file beside its counts."""
+    folder, source = shard.parents[1], shard.parent.name
+    step = folder.name if folder.name == "decontaminated" else "split"
+    counts = folder.parent / step / source / f"{shard.stem}.json"
+    if counts.is_file():
+        split = "validation" if folder.name == "validation" else "train"
+        require_file(shard, read_json(counts)[split], counts, rebuilt=shard)
+    return shard
 
 
 def _allow_open_files(number: int) -> None:

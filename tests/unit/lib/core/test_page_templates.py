@@ -1,10 +1,13 @@
 """Values of templates never become markup."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from lib.core import page_templates
 from lib.core.page_templates import DIRECTORY, Markdown, markdown_code, markdown_table, markdown_text, render
 
 HOSTILE = st.text(alphabet="<>&\"'`*_[]()!|#\\~-+=1. ab春{}%:/", max_size=40)
@@ -45,6 +48,17 @@ def test_code_shows_just_the_characters(text: str) -> None:
 def test_a_table_has_its_cells() -> None:
     table = markdown_table(["a", "b"], [["x|y", Markdown("**z**")], [1, ""]])
     assert table == "| a | b |\n| --- | --- |\n| x\\|y | **z** |\n| 1 |  |"
+
+
+def test_no_value_commands_a_terminal_or_turns_text_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_templates, "DIRECTORY", tmp_path)
+    page_templates._environment.cache_clear()
+    escaped = {"page.html.jinja": "a\\x1b[2J\\u202e&lt;b&gt;", "card.md.jinja": r"a\\x1b\[2J\\u202e&lt;b&gt;"}
+    for name, expected in escaped.items():
+        (tmp_path / name).write_text("{{ value }}")
+        assert render(name, value="a\x1b[2J\u202e<b>") == expected
+    page_templates._environment.cache_clear()
+    assert markdown_code("\x1b[2J") == "`\\x1b[2J`"
 
 
 def test_words_keep_their_underscores() -> None:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from lib.core.parent import PARENT, Parent
+from lib.core.parent import Parent
+from lib.core.places import PARENT
 
 
 @pytest.fixture

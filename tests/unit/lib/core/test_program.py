@@ -42,3 +42,16 @@ def test_a_program_that_trains_starts_without_a_word_of_the_libraries() -> None:
     environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
     started = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (started.stdout, started.stderr) == ("", "")
+
+
+def test_nothing_commands_the_terminal_and_no_secret_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "a\x1b[2J\x9b1m\r\u202eb 关羽\n\tc https://a.example/x?id=1&token=abc"
+    say(text)
+
+    def main() -> None:
+        raise UserError(text)
+
+    with pytest.raises(SystemExit):
+        run(main)
+    expected = "a\\x1b[2J\\x9b1m\\r\\u202eb 关羽\n\tc https://a.example/x?id=1\n"
+    assert capsys.readouterr() == (expected, f"error: {expected}")

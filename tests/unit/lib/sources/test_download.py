@@ -126,3 +126,38 @@ def test_report(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     site.files["/data.bin"] = bytes(3_000_000)
     download(f"{site.url}/data.bin", tmp_path / "data.bin", report=lines.append)
     assert lines[-1] == "3 MB of 3 MB"
+
+
+def test_a_signed_address_is_asked_for_whole_and_told_without_its_secret(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNATURE", "s3cr3t")
+    address = f"{site.url}/data.bin?id=1&sig=${{SIGNATURE}}"
+    site.cuts = [1000] + [0] * (ATTEMPTS - 1)
+    with pytest.raises(UserError) as told:
+        download(address, tmp_path / "data.bin", first_wait=0.001)
+    assert download(address, tmp_path / "data.bin", first_wait=0.001).read_bytes() == BODY
+    assert {path for path, _ in site.asked} == {"/data.bin?id=1&sig=s3cr3t"}
+    assert "s3cr3t" not in str(told.value)
+    site.files.clear()
+    with pytest.raises(UserError, match="404") as told:
+        download(address, tmp_path / "other.bin", first_wait=0.001)
+    assert "s3cr3t" not in str(told.value)
+
+
+def test_a_login_goes_to_its_host_alone(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cr3t\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    site.redirects = {"/data.bin": "/elsewhere.bin"}
+    site.files["/elsewhere.bin"] = BODY
+    assert get(site, tmp_path / "data.bin").read_bytes() == BODY
+    assert [(path, login is not None) for path, login in site.asked] == [("/data.bin", True), ("/elsewhere.bin", False)]
+
+
+def test_what_a_redirect_reveals_is_not_told(tmp_path: Path) -> None:
+    request = urllib.request.Request("https://a.example/data.bin?sig=s3cr3t")
+    with pytest.raises(UserError, match=r"redirects to http://b\.example/x, which is not https") as told:
+        _SafeRedirects().redirect_request(
+            request, io.BytesIO(), 302, "Found", Message(), "http://b.example/x?token=s3cr3t"
+        )
+    assert "s3cr3t" not in str(told.value)
