@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from verify import claimed_files, differences, first_difference
 
 from lib.core.outputs import write_json
-from lib.runs.rebuilding import claimed_files, differences, first_difference
 
 
 def write(results: Path, **changed: str) -> Path:
