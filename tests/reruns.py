@@ -134,10 +134,10 @@ class Plans:
         write_named_files(self.workspace)
         for output in self._outputs():
             path = self.workspace.root / output
-            (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
-            if path.suffix:
-                path.touch()
-        self.workspace.make("--touch", "--forceall", *RUN, SWEEP)
+            file = path if path.suffix else path / "manifest.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("{}", encoding="utf-8")
+        self.workspace.make("--touch", "--forceall", "--no-hooks", *RUN, SWEEP)
         assert self.planned({}) == Planned(frozenset(), frozenset())
 
     def _outputs(self) -> Iterator[str]:
