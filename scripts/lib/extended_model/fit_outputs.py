@@ -57,6 +57,8 @@ def read_positions(
     parts: list[list[tuple[torch.Tensor, ...]]] = [[] for _ in texts]
     by_length = sorted(range(len(texts)), key=lambda number: len(texts[number].ids))
     with arithmetic(precision, model.device):
+        if torch.is_autocast_enabled(model.device.type):
+            old = old.to(torch.get_autocast_dtype(model.device.type))  # once, not for every text
         for start in range(0, len(texts), BATCH_TEXTS):
             numbers = by_length[start : start + BATCH_TEXTS]
             batch = collate_texts([texts[number] for number in numbers], model.device)
