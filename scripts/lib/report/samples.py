@@ -15,6 +15,8 @@ from typing import Any
 
 import polars as pl
 
+from lib.core.errors import UserError
+
 MAXIMUM_SOURCES = 10
 SHARDS_LOOKED_AT = 4  # for documents that cleaning changed
 DOCUMENTS_LOOKED_AT = 200  # of each of these
@@ -178,7 +180,8 @@ def _first_documents(path: Path) -> pl.DataFrame:
     """Columns id, text (its start) and length, of the first documents of a shard."""
     text = pl.col("text")
     shown = text.str.slice(0, COMPARED_CHARACTERS)
-    return pl.scan_parquet(path).head(DOCUMENTS_LOOKED_AT).select("id", shown, length=text.str.len_chars()).collect()
+    scan = pl.scan_parquet(path).head(DOCUMENTS_LOOKED_AT).select("id", shown, length=text.str.len_chars())
+    return _collected(path, scan)
 
 
 def _quarantined(corpus: Path, source: str, rules: Sequence[str]) -> Iterator[DroppedSample]:
@@ -194,9 +197,8 @@ def _dropped_by_rule(corpus: Path, source: str, rules: Sequence[str]) -> Iterato
     for shard in _shards(corpus / "dropped" / source):
         wanted = [rule for rule, number in missing.items() if number]
         found = pl.scan_parquet(shard).select("rule").with_row_index().filter(pl.col("rule").is_in(wanted))
-        for index, rule in (
-            found.group_by("rule", maintain_order=True).head(EACH).select("index", "rule").collect().rows()
-        ):
+        few = found.group_by("rule", maintain_order=True).head(EACH).select("index", "rule")
+        for index, rule in _collected(shard, few).rows():
             if missing[rule]:
                 missing[rule] -= 1
                 row = _row(shard, index)
@@ -214,8 +216,8 @@ def _duplicates(corpus: Path, source: str, rules: Sequence[str]) -> Iterator[Dro
     for rule in ("exact_duplicate", "near_duplicate"):
         if rule not in rules:
             continue
-        scan = pl.scan_parquet(corpus / "duplicates" / f"{source}.parquet")
-        frame = scan.filter(pl.col("rule") == rule).head(EACH).collect()
+        path = corpus / "duplicates" / f"{source}.parquet"
+        frame = _collected(path, pl.scan_parquet(path).filter(pl.col("rule") == rule).head(EACH))
         for row in frame.iter_rows(named=True):
             reason = f"repeats {row['duplicate_of']}"
             if rule == "near_duplicate":
@@ -242,20 +244,28 @@ def _text_of(corpus: Path, source: str, document: str) -> str:
     """The start of a cleaned document. Documents are dealt into the shards in turn, by their number."""
     shards = _shards(corpus / "clean" / source)
     shard = shards[int(document.rsplit(":", 1)[1]) % len(shards)]
-    found = pl.scan_parquet(shard).select("id").with_row_index().filter(pl.col("id") == document).collect()
+    found = _collected(shard, pl.scan_parquet(shard).select("id").with_row_index().filter(pl.col("id") == document))
     return _cut(_row(shard, found["index"][0])["text"]) if len(found) else ""
 
 
 def _row(path: Path, index: int) -> dict[str, Any]:
     """One row of a Parquet file; no more of its texts is read than the row group that it is in."""
-    return pl.scan_parquet(path).slice(index, 1).collect().row(0, named=True)
+    return _collected(path, pl.scan_parquet(path).slice(index, 1)).row(0, named=True)
 
 
 def _rows(path: Path, *columns: str) -> list[dict[str, Any]]:
     """The first rows of a Parquet file, if it is there."""
     if not path.is_file():
         return []
-    return pl.scan_parquet(path).select(columns).head(EACH).collect().to_dicts()
+    return _collected(path, pl.scan_parquet(path).select(columns).head(EACH)).to_dicts()
+
+
+def _collected(path: Path, scan: pl.LazyFrame) -> pl.DataFrame:
+    """What is asked of the Parquet file at `path`; UserError when it cannot be read."""
+    try:
+        return scan.collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); delete it and run again") from None
 
 
 def _shards(directory: Path) -> list[Path]:

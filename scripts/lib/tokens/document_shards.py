@@ -5,11 +5,14 @@ for any number of shards. Files are mapped into memory; what is held is some 30 
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from lib.core.errors import UserError
 
 TokenIds = npt.NDArray[np.int32]
 SCHEMA = pa.schema([("number", pa.int64()), ("input_ids", pa.list_(pa.int32()))])
@@ -41,8 +44,17 @@ def _array(values: npt.NDArray[np.int32 | np.int64]) -> pa.Array:
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """Raise UserError when reading the file at `path` fails in the block."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); delete it and run again") from None
+
+
 class Documents:
-    """The documents of all `paths` by their place in reading order."""
+    """The documents of all `paths` by their place in reading order; UserError for one that cannot be read."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._values: list[TokenIds] = []
@@ -52,7 +64,7 @@ class Documents:
         batches: list[np.ndarray] = [np.zeros(0, np.int32)]
         rows: list[np.ndarray] = [np.zeros(0, np.int32)]
         for path in paths:
-            with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+            with _intact(path), pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
                 for batch in stream:
                     starts = batch.column("input_ids").offsets.to_numpy()
                     numbers.append(batch.column("number").to_numpy())

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lib.core.errors import UserError
 from lib.report.samples import (
     EACH,
     PASSAGE,
@@ -153,3 +154,12 @@ def test_a_broken_record_is_shown_as_it_was_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(record) + "\n")
     (sample,) = skipped_samples(path)
     assert (sample.rule, sample.reason, sample.text) == ("not JSON (column …)", "not JSON (column 7)", '{"instruction"')
+
+
+@pytest.mark.fault
+def test_a_shard_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    shard = tmp_path / "dropped" / "news" / "0000.parquet"
+    write(shard, id=["news:0"], rule=["minimum_length"], value=[7.0], text=["短"])
+    shard.write_bytes(shard.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"0000\.parquet cannot be read \(.+\); delete it and run again"):
+        dropped_samples(tmp_path, [("news", "minimum_length")])
