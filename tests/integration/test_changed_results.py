@@ -40,6 +40,7 @@ def empty(path: Path) -> None:
         (empty, "sft_model", "has no manifest.json, so it is not whole; "),
     ],
 )
+@pytest.mark.fault
 def test_a_plan_refuses_what_was_changed(done: Workspace, change: Callable[[Path], None], file: str, said: str) -> None:
     assert "Nothing to be done" in done.make("-n")
     change(done.root / RESULTS / file)
@@ -51,6 +52,7 @@ def test_a_plan_refuses_what_was_changed(done: Workspace, change: Callable[[Path
     assert "Traceback" not in plan.output
 
 
+@pytest.mark.fault
 def test_training_refuses_weights_and_data_that_were_changed(done: Workspace, commands: dict[str, list[str]]) -> None:
     command = with_options(commands["pretrain"], output=done.root / "elsewhere" / "manifest.json")
     for file in ("extended_model/model.safetensors", "pretrain_data/train.arrow"):
@@ -65,6 +67,7 @@ def test_training_refuses_weights_and_data_that_were_changed(done: Workspace, co
     assert not (done.root / "elsewhere").exists()
 
 
+@pytest.mark.fault
 def test_encoding_refuses_a_shard_that_was_changed(done: Workspace) -> None:
     shard = "results/corpus/train/stories/0000.parquet"
     change_last_byte(done.root / shard)
@@ -73,6 +76,7 @@ def test_encoding_refuses_a_shard_that_was_changed(done: Workspace) -> None:
     assert any(line.startswith(f"error: {shard} is not the file that ") for line in run.errors), run.output
 
 
+@pytest.mark.fault
 def test_a_folder_of_the_users_is_never_removed(done: Workspace) -> None:
     tokenizer = done.root / RESULTS / "tokenizer"
     shutil.rmtree(tokenizer)
@@ -87,6 +91,7 @@ def test_a_folder_of_the_users_is_never_removed(done: Workspace) -> None:
     assert "Traceback" not in run.output
 
 
+@pytest.mark.fault
 def test_a_note_in_the_finished_model_is_never_removed(done: Workspace) -> None:
     note = done.root / RESULTS / "sft_model" / "note.txt"
     note.write_text("mine", encoding="utf-8")
@@ -100,6 +105,7 @@ def test_a_note_in_the_finished_model_is_never_removed(done: Workspace) -> None:
     done.make("--forcerun", "sft_model", "-n")
 
 
+@pytest.mark.fault
 def test_what_a_failed_job_left_is_replaced(done: Workspace) -> None:
     """Snakemake removes the manifest before the job, so the old folder stays without one when the job fails."""
     manifest = done.root / RESULTS / "tokenizer" / "manifest.json"

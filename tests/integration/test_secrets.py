@@ -4,6 +4,8 @@ import hashlib
 import json
 import sys
 
+import pytest
+
 from web_server import Site, serve
 from workspace import Workspace, documents
 
@@ -12,6 +14,7 @@ WRITTEN = (".snakemake", "results", "logs", "benchmarks", "work")
 """Folders that a run writes into."""
 
 
+@pytest.mark.fault
 def test_a_signed_address_leaves_no_trace(fresh: Workspace) -> None:
     body = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in documents(10)).encode()
     with serve(Site(files={"/news.jsonl": body})) as site:
@@ -37,6 +40,7 @@ def test_a_signed_address_leaves_no_trace(fresh: Workspace) -> None:
     assert not [path for path in written if SECRET.encode() in path.read_bytes()]
 
 
+@pytest.mark.fault
 def test_a_password_in_an_address_is_refused(fresh: Workspace) -> None:
     fresh.write_sheet("corpus", news=f"https://me:{SECRET}@a.example/news.jsonl")
     plan = fresh.snakemake("-n")

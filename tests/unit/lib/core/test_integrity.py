@@ -45,6 +45,7 @@ def test_what_was_changed_is_refused(result: Path) -> None:
     require_intact(result, "*.json")  # which it does not concern
 
 
+@pytest.mark.fault
 def test_what_was_cut_off_or_removed_is_refused(result: Path) -> None:
     (result / "model.safetensors").write_bytes(b"")
     with pytest.raises(UserError, match=r": 0 bytes, not 2,000,000; put that file back or, .* delete \S+model "):
