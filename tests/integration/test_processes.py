@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.core.errors import DivergedError
 from workspace import GPUS, Finished, Workspace, quiet_environment, with_options
 
 WAIT = 120  # seconds
@@ -156,7 +157,7 @@ def test_mistake_is_one_line(workspace: Workspace) -> None:
 def test_loss_that_is_no_number_in_one_process_is_one_line(workspace: Workspace) -> None:
     changes = {"learning_rate": 1e30, "max_grad_norm": 1e30, "schedule": "constant"}
     finished = run(workspace, "infinite/manifest.json", processes=2, **changes)
-    assert finished.status == 1
+    assert finished.status == DivergedError.status
     assert len(finished.errors) == 1
     assert "the loss is" in finished.errors[0]
     assert "Traceback" not in finished.output
