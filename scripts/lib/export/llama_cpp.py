@@ -37,6 +37,8 @@ class LlamaCpp:
             raise UserError(f"{path.name}: llama.cpp refuses this file: {' '.join(str(error).split())}") from None
         address = self._server.listening_address.removeprefix("http://")
         self._connection = HTTPConnection(address, timeout=TIME_LIMIT)
+        # A server that is given up before its loop runs would be waited for without end. An answer shows that it does.
+        self.answer([0], 1)
 
     def tokens(self, text: str, *, special: bool) -> list[int]:
         """Ids of a text; with `special`, control tokens that are written in it count as such."""
