@@ -248,10 +248,10 @@ def test_what_shapes_the_weights_starts_afresh_and_is_named(
 ) -> None:
     interrupt(run, 3, monkeypatch)
     if changed == "model":
-        path = run.model.with_name("model.safetensors")
-        manifest = read_json(run.model)
-        manifest["files"][path.name]["sha256"] = "other weights"
-        write_json(run.model, manifest)
+        model = load_model(run.model.parent)
+        model.get_input_embeddings().weight.data[0] += 1
+        model.save_pretrained(run.model.parent)
+        write_manifest(run.model.parent, inputs={}, counts={})
     elif changed == "data":
         rows = list(read_tokens(run.data.parent / "train.arrow"))
         with TokenWriter(run.data.parent / "train.arrow", ["input_ids", "labels"]) as writer:
@@ -436,6 +436,7 @@ def test_a_model_that_computes_no_number_is_found_before_the_first_step(run: Run
     model = load_model(run.model.parent)
     model.get_input_embeddings().weight.data.fill_(float("nan"))
     model.save_pretrained(run.model.parent)
+    write_manifest(run.model.parent, inputs={}, counts={})
     with pytest.raises(
         UserError, match=r"before the first step, the validation loss is nan; nothing is published"
     ) as error:
@@ -550,6 +551,7 @@ def test_curves_for_what_is_not_installed(run: Run) -> None:
 def test_more_tokens_than_positions(run: Run) -> None:
     with TokenWriter(run.data.parent / "train.arrow", ["input_ids"]) as writer:
         writer.add(input_ids=[5] * 513)
+    write_manifest(run.data.parent, inputs={}, counts={})
     with pytest.raises(UserError, match=r"sft\.max_length let in 513 tokens, but the model has 512 positions"):
         execute(run)
 
