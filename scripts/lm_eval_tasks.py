@@ -54,7 +54,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         raise UserError(f"{NOT_INSTALLED} ({error})") from None
 
-    tasks = TaskManager(include_path=str(local_path(str(args.folder))) if args.folder else None)
+    # As a full path: lm-eval reads it again after the change of folder below.
+    folder = str(local_path(str(args.folder)).resolve()) if args.folder else None
+    tasks = TaskManager(include_path=folder)
     unknown = [name for name in args.tasks if not tasks.match_tasks([name])]
     if unknown:
         raise UserError(f"settings: evaluation.lm_eval: lm-eval knows no task {', '.join(unknown)}")

@@ -308,13 +308,15 @@ def test_lm_eval_measures_a_local_task(done: Workspace, tmp_path: Path) -> None:
     tasks.mkdir()
     (tasks / "stories.csv").write_text("question,A,B,answer\n谁住在山里？,老船夫,小木匠,A\n谁卖豆腐？,大娘,邮差,A\n")
     (tasks / "stories.yaml").write_text(TASK, encoding="utf-8")
-    done.configure(evaluation={"lm_eval": ["stories"], "lm_eval_tasks": "data/tasks"})
+    (done.root / "harness.yaml").write_text("evaluation: {lm_eval: [stories], lm_eval_tasks: data/tasks}\n")
     target = "results/evaluation/lm_eval/finetuned.tsv"
-    command = (sys.executable, "-m", "snakemake", "--cores", "2", target)
+    # A run by name works in a folder of its own, and takes over the model.
+    settings = ("--configfile", "config/demo.yaml", "harness.yaml")
+    command = (sys.executable, "-m", "snakemake", "--cores", "2", *settings, "--", target)
     finished = done.run(*command, PYTHONPATH=str(HARNESS), HF_HOME=str(tmp_path / "cache"))
     assert finished.status == 0, finished.output
     assert finished.output.count("rule lm_eval_tasks:") == 1
-    items = read_items(done.root / target)
+    items = read_items(done.root / "runs" / "harness" / target)
     assert items["figure"].tolist() == ["lm_eval.stories.acc"] * 2
     assert items["document"].tolist() == ["stories:0", "stories:1"]
     assert set(items["amount"]) <= {0.0, 1.0}
