@@ -6,26 +6,31 @@ CONFIG ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
 CORES ?= all
+LOCKED ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
 OLDER := .venv-transformers-4
 HARNESS := .venv-lm-eval
 READABILITY := .venv-readability
+LOCK := .venv-lock
 PAGES ?= .bench-pages
 SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG),--configfile $(CONFIG))
 # The run's folder, in $$folder; ends with one line when a settings file cannot be read.
 FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
+$(if $(filter-out cpu cuda,$(LOCKED)),$(error LOCKED=$(LOCKED): say cpu or cuda, the build of torch))
 EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune verify-files verify check test test-all test-faults docs format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
+.PHONY: help run dry-run watch report chat serve web export push crate compare sweep prune verify-files verify check test test-all test-faults docs lock format clean bench-corpus bench-tokenizer bench-training bench-gpu bench-extension bench-pages
 
 help:
 	@echo "make run      set up, then build results/sft_model and print its scores"
 	@echo "make run CONFIG=my_run.yaml  the same with your settings, in runs/my_run; so do dry-run, watch, report, chat, serve, web, export, sweep, prune, clean"
+	@echo "make run LOCKED=cpu  with packages whose files have the hashes in envs/, so do all others that set up; cuda: torch for GPUs"
 	@echo "make watch    a page that shows how a run goes while it goes: curves, stage, time left; PORT=8001, in another terminal"
 	@echo "make serve    answer other programs by OpenAI's interface, on this machine alone: PORT=8000, HOST=127.0.0.1"
 	@echo "make web      the same, and open the chat page: the finished and the base model side by side"
@@ -44,6 +49,7 @@ help:
 	@echo "make test-all everything, as continuous integration does; check: without tests"
 	@echo "make test-faults  everything that docs/faults.md says happens when something breaks"
 	@echo "make docs     write the settings table, the schema and docs/reruns.md from the code"
+	@echo "make lock     pin what the requirements and conda environments bring along, with hashes; UPGRADE=1 for the newest"
 	@echo "make format   format programs and rules"
 	@echo "make bench-corpus  measure cleaning and deduplication against datatrove"
 	@echo "make bench-pages PAGES=folder  measure the main text of web pages against trafilatura and readability-lxml"
@@ -124,6 +130,9 @@ docs: $(VENV)/.installed-test
 	$(BIN)/python scripts/settings_docs.py
 	@PYTHONPATH=scripts:tests $(BIN)/python tests/reruns.py
 
+lock: $(LOCK)/.installed
+	@$(LOCK)/bin/python scripts/lock.py --uv $(LOCK)/bin/uv $(if $(UPGRADE),--upgrade)
+
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix scripts tests
 	$(BIN)/ruff format scripts tests
@@ -153,12 +162,22 @@ bench-gpu: $(VENV)/.installed
 bench-extension: $(VENV)/.installed
 	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/sweep/best.yaml
 
-$(VENV)/.installed: envs/requirements.txt envs/constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
+$(VENV)/.installed: $(if $(LOCKED),$(VENV)/.locked-$(LOCKED),envs/requirements.txt envs/constraints.txt)
+ifndef LOCKED
+	@$(CHECK_PYTHON)
 	@echo "Installing the environment into $(VENV) (once, one to three minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@# Python compiles what it imports; compiling everything would take as long as all else here.
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile -r envs/requirements.txt -c envs/constraints.txt
+endif
+	@touch $@
+
+# From scratch, since pip does not compare with its hash what is installed already.
+$(VENV)/.locked-%: envs/locked.txt envs/locked-%.txt
+	@$(CHECK_PYTHON)
+	@echo "Installing the environment into $(VENV), every file by its hash (once, one to three minutes)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --require-hashes --no-deps -r envs/locked-$*.txt
 	@touch $@
 
 $(VENV)/.installed-serving: $(VENV)/.installed envs/requirements-serving.txt
@@ -195,6 +214,11 @@ $(HARNESS)/.installed: $(VENV)/.installed envs/requirements-lm-eval.txt
 $(READABILITY)/.installed: $(VENV)/.installed envs/requirements-bench-pages.txt
 	@rm -rf $(READABILITY)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --target $(READABILITY) -r envs/requirements-bench-pages.txt
+	@touch $@
+
+$(LOCK)/.installed: envs/requirements-lock.txt
+	@$(PYTHON) -m venv $(LOCK)
+	@$(LOCK)/bin/pip install -qq --disable-pip-version-check -r envs/requirements-lock.txt
 	@touch $@
 
 $(PEERS)/.installed: envs/requirements-bench.txt

@@ -45,7 +45,7 @@ SHOW_HELP = (
     "tests/benchmarks/",
 )
 """Programs that need what only a finished run has, or minutes, or do not end by themselves."""
-NEVER_RUN = ("test", "test-all", "check", "format", "docs", "clean", "bench-")
+NEVER_RUN = ("test", "test-all", "check", "format", "docs", "lock", "clean", "bench-")
 """Targets of make that change the clone or take minutes: only their recipes are looked up."""
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reruns import DOCUMENT, Plans, columns, keys, row
+from reruns import DOCUMENT, Planned, Plans, columns, keys, row
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 CELLS = [(sheet, column) for sheet, names in columns().items() for column in names]
@@ -41,3 +41,9 @@ def test_what_a_key_runs_again(plans: Plans, key: str) -> None:
 @pytest.mark.parametrize(("sheet", "column"), CELLS)
 def test_what_a_cell_runs_again(plans: Plans, sheet: str, column: str) -> None:
     assert row(column, plans.after_cell(sheet, column)) == rows(f"Columns of `{sheet}.tsv`")[column]
+
+
+def test_a_changed_environment_runs_nothing_again_without_conda(plans: Plans) -> None:
+    for environment in (plans.workspace.root / "envs").glob("*.yaml"):
+        environment.write_text(environment.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert plans.planned({}) == Planned(frozenset(), frozenset())

@@ -1,51 +1,78 @@
-"""The conda environments hold the versions that were tested, and what the programs of their rules import."""
+"""Environments hold the versions that were tested, what the programs of their rules import, and all that it needs."""
 
 import ast
 import re
 import sys
-from importlib.metadata import packages_distributions
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import Distribution, packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from lib.core.fingerprint import _with_imports
+from lock import OTHER_VERSIONS, TO_RUN, normal_name, pins, split_entries
 
 PROJECT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = sorted((PROJECT / "envs").glob("*.yaml"))
+ENVS = PROJECT / "envs"
+ENVIRONMENTS = sorted(ENVS.glob("*.yaml"))
+RECIPE = (ENVS / "Dockerfile").read_text(encoding="utf-8")
 PACKAGES = packages_distributions()
-
-
-def pins(lines: list[str]) -> dict[str, str]:
-    """Versions by package out of `name==version` lines; comments and conditions left out."""
-    found = (re.fullmatch(r"([\w.-]+)==(\S+)", re.split("[#;]", line)[0].strip()) for line in lines)
-    return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
+INSTALLED = [*sys.path, str(PROJECT / ".venv-lm-eval")]
 
 
 def pins_of(environment: Path) -> dict[str, str]:
     dependencies = yaml.safe_load(environment.read_text(encoding="utf-8"))["dependencies"]
-    return pins(next(part["pip"] for part in dependencies if isinstance(part, dict)))
+    return pins("\n".join(next(part["pip"] for part in dependencies if isinstance(part, dict))))
 
 
-def pins_in(name: str) -> dict[str, str]:
-    return pins((PROJECT / "envs" / name).read_text(encoding="utf-8").splitlines())
+def pins_in(*names: str) -> dict[str, str]:
+    return pins("\n".join((ENVS / name).read_text(encoding="utf-8") for name in names))
 
 
-OTHER_VERSIONS = {"lm_eval": {"chardet": "5.2.0"}}
-"""Of packages that an environment has for others' sake and its programs do not use."""
+def needed_by(package: str, version: str | None, extras: Iterable[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Packages that one asks for, with the extras it wants of them; none if another version or none is installed."""
+    found = next(iter(Distribution.discover(name=package, path=INSTALLED)), None)
+    if found is None or found.version.partition("+")[0] != version:
+        return
+    for requirement in map(Requirement, found.requires or []):
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            yield normal_name(requirement.name), frozenset(requirement.extras)
+
+
+def all_that_is_needed_by(pinned: Mapping[str, str]) -> set[str]:
+    """The `pinned` packages and all that they bring along, by what is installed."""
+    waiting = [(package, frozenset[str]()) for package in pinned]
+    seen = set(waiting)
+    while waiting:
+        package, extras = waiting.pop()
+        new = set(needed_by(package, pinned.get(package), extras)) - seen
+        seen |= new
+        waiting += new
+    return {package for package, _ in seen}
+
+
+def test_what_is_brought_along_is_found() -> None:
+    pinned = pins_in("constraints.txt")
+    without = {package: version for package, version in pinned.items() if package != "mpmath"}
+    assert all_that_is_needed_by(without) - without.keys() == {"mpmath"}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_an_environment_has_the_tested_versions(environment: Path) -> None:
+    tested = pins_in("constraints.txt", "requirements-lm-eval.txt")
     assert pins_of(environment)
-    tested: dict[str, str] = {}
-    for name in ("requirements.txt", "requirements-export.txt", "requirements-lm-eval.txt"):
-        tested |= pins_in(name)
     assert pins_of(environment).items() <= (tested | OTHER_VERSIONS.get(environment.stem, {})).items()
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_pins_all_that_its_packages_bring_along(environment: Path) -> None:
+    assert all_that_is_needed_by(pins_of(environment)) == pins_of(environment).keys()
+
+
 def test_lm_eval_has_all_that_it_brings_along_as_tested() -> None:
-    assert pins_in("requirements-lm-eval.txt").items() <= pins_of(PROJECT / "envs" / "lm_eval.yaml").items()
+    assert pins_in("requirements-lm-eval.txt").items() <= pins_of(ENVS / "lm_eval.yaml").items()
 
 
 @pytest.mark.parametrize(
@@ -56,13 +83,42 @@ def test_the_constraints_contradict_no_requirement(name: str) -> None:
     assert {package: constraints.get(package, version) for package, version in pins_in(name).items()} == pins_in(name)
 
 
+def test_all_that_the_requirements_bring_along_is_locked() -> None:
+    locked = pins_in("locked.txt", "locked-cuda.txt")
+    assert pins_in(*TO_RUN).items() <= locked.items()
+    assert all_that_is_needed_by(locked) == locked.keys()
+    assert locked.items() <= pins_in("constraints.txt").items()
+
+
+def test_both_builds_of_torch_are_locked() -> None:
+    tested = pins_in("requirements.txt")["torch"]
+    assert pins_in("locked-cpu.txt") == {"torch": f"{tested}+cpu"}
+    assert pins_in("locked-cuda.txt")["torch"] == tested
+    assert "torch" not in pins_in("locked.txt")
+
+
+@pytest.mark.parametrize("name", ["locked.txt", "locked-cpu.txt", "locked-cuda.txt"])
+def test_every_locked_package_has_hashes(name: str) -> None:
+    entries = split_entries((ENVS / name).read_text(encoding="utf-8"))
+    assert entries.keys() == pins_in(name).keys() != set()
+    for entry in entries.values():
+        assert re.fullmatch(r"\S+==\S+( ; [^\\\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n", entry), entry
+
+
+def test_the_container_has_what_is_locked_and_the_tested_python() -> None:
+    assert "--require-hashes --no-deps -r" in RECIPE
+    for environment in ENVIRONMENTS:
+        [python] = re.findall(r"- python=(\S+)\n", environment.read_text(encoding="utf-8"))
+        assert re.search(rf"python:{re.escape(python)}\.\d+-slim", RECIPE)
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_an_environment_has_all_that_its_programs_import(environment: Path) -> None:
     available = set(pins_of(environment))
     for program in programs_in(environment):
         for module in _with_imports(program, PROJECT / "scripts"):
             for name in imported(module):
-                found = {package.lower().replace("_", "-") for package in PACKAGES.get(name, [name])}
+                found = {normal_name(package) for package in PACKAGES.get(name, [name])}
                 assert found & available, f"{module.name} imports {name}, which {environment.name} lacks"
 
 
