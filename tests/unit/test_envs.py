@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from lib.core.fingerprint import _with_imports
-from lock import OTHER_VERSIONS, TO_RUN, normal_name, pins, split_entries
+from lock import HEADS, OTHER_VERSIONS, TO_RUN, normal_name, pins, split_entries
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENVS = PROJECT / "envs"
@@ -81,6 +81,12 @@ def test_lm_eval_has_all_that_it_brings_along_as_tested() -> None:
 def test_the_constraints_contradict_no_requirement(name: str) -> None:
     constraints = pins_in("constraints.txt")
     assert {package: constraints.get(package, version) for package, version in pins_in(name).items()} == pins_in(name)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_file_says_how_it_is_written(name: str) -> None:
+    text = (ENVS / name).read_text(encoding="utf-8")
+    assert text == HEADS[name] + "".join(split_entries(text).values())
 
 
 def test_all_that_the_requirements_bring_along_is_locked() -> None:
