@@ -16,8 +16,10 @@ from typing import Any
 
 import pandas as pd
 
+from lib.core.code_version import surroundings
 from lib.core.credentials import cleaned
 from lib.core.errors import UserError
+from lib.core.manifest import MADE_WITH
 from lib.core.outputs import new_file, read_json, sha256_file, write_json
 from lib.core.places import local_path
 from lib.core.program import program_parser, run, say
@@ -66,6 +68,8 @@ def main() -> None:
     check(table, settings)
     with new_file(directory / "summary.tsv") as path:
         table.to_csv(path, sep="\t", index=False)
+    with new_file(args.output.with_name(MADE_WITH)) as path:
+        write_json(path, surroundings())
     with new_file(args.output) as path:
         write_json(path, manifest(directory, sources, table, settings, args.seed))
     for split, counts in results(table).items():

@@ -17,7 +17,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from lib.core.code_version import code_version
 from lib.core.errors import UserError
-from lib.core.manifest import NAME
+from lib.core.manifest import MADE_WITH, NAME
 from lib.core.outputs import read_json, sha256_file
 from lib.core.program import program_parser, run, say
 
@@ -65,7 +65,8 @@ def checked_files(model: Path) -> list[Path]:
         ModelCard.load(model / CARD)
     except (ValueError, OSError) as error:
         raise UserError(f"{model / CARD} is no model card: {error}") from None
-    return [model / name for name in sorted([*described, NAME])]
+    own = [name for name in (MADE_WITH, NAME) if (model / name).is_file()]
+    return [model / name for name in sorted([*described, *own])]
 
 
 def upload(model: Path, files: list[Path], repo: str, is_private: bool) -> str:

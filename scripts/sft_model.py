@@ -11,7 +11,7 @@ r"""The finished chat model, standing alone with its card: the stage-2 adapter m
 from pathlib import Path
 
 from lib.chat.answers import end_tokens
-from lib.core.code_version import code_version
+from lib.core.code_version import release
 from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json
@@ -55,7 +55,7 @@ def main() -> None:
             manifests["corpus"]["facts"] |= read_json(args.origins)
         found = forgetting(read_score_table(args.differences))
         notes = [f"{one.sentence[0].upper()}{one.sentence[1:]}" for one in found if one.model == "finetuned"]
-        card = model_card(manifests, args.scores, code_version(), args.differences, notes)
+        card = model_card(manifests, args.scores, release(), args.differences, notes)
         card.save(directory / "README.md")
         write_manifest(
             directory,

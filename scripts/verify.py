@@ -24,14 +24,15 @@ import numpy as np
 from safetensors import safe_open
 
 from lib.core.errors import UserError
+from lib.core.manifest import MADE_WITH
 from lib.core.outputs import read_json, sha256_file
 from lib.core.places import ALONE
 from lib.core.program import program_parser, run, say
 from lib.runs.names import DEMO_NAME, run_folder, run_name
 from lib.runs.settings_files import read_settings
 
-NOT_CLAIMED = ("report.html", "ro-crate-metadata.json", "corpus/signatures/block_*.txt")
-"""Results that hold times: of the run, or of files."""
+NOT_CLAIMED = ("report.html", "ro-crate-metadata.json", "corpus/signatures/block_*.txt", f"*/{MADE_WITH}")
+"""Results that hold times, of the run or of files, or the version of the code."""
 NOT_REBUILT = ("export/*", "sweep/*")
 """Results that are made only when they are asked for."""
 

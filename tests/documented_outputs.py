@@ -32,7 +32,7 @@ OF_LIBRARIES = (
 )
 """Files whose keys are the business of the library that reads them."""
 
-PLACEHOLDERS = ("SOURCE", "NNNNN", "NNNN", "NN", "MODEL", "RULE", "KEY", "FORMAT", "STAGE")
+PLACEHOLDERS = ("SOURCE", "FOLDER", "NNNNN", "NNNN", "NN", "MODEL", "RULE", "KEY", "FORMAT", "STAGE")
 
 _NAMES = re.compile(r"(?:Columns|Keys) of ((?:[^:`]|`[^`]*`)*):(.*)", re.DOTALL)
 _QUOTED = re.compile(r"`([^`]+)`(?: \(([^()]*)\))?")

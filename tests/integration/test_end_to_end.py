@@ -218,7 +218,7 @@ def test_every_directory_has_a_manifest_of_what_lies_in_it(finished: Workspace, 
     for name, described in manifest["files"].items():
         assert (folder / name).stat().st_size == described["bytes"], name
     if directory != "corpus":  # which also keeps the shards of its steps
-        assert manifest["files"].keys() | {"manifest.json"} == visible_files(folder)
+        assert manifest["files"].keys() | {"manifest.json", "made_with.json"} == visible_files(folder)
     assert str(finished.root) not in json.dumps(manifest)
 
 

@@ -45,7 +45,12 @@ def export(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_model_is_written_and_compared(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = export(results, monkeypatch)
-    assert sorted(path.name for path in output.iterdir()) == ["Modelfile", "manifest.json", "model-f16.gguf"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        "Modelfile",
+        "made_with.json",
+        "manifest.json",
+        "model-f16.gguf",
+    ]
     counts = read_json(output / "manifest.json")["counts"]
     assert counts["lines_compared"] == len(TEXT)
     assert counts["conversations_compared"] == 1

@@ -104,7 +104,7 @@ def push(model: Path, hub: Hub, *arguments: str, **environment: str) -> subproce
 def test_the_files_of_the_manifest_are_uploaded(model: Path, hub: Hub) -> None:
     pushed = push(model, hub, HF_TOKEN="hf_secret")
     assert pushed.returncode == 0, pushed.stderr
-    assert set(hub.files) == {"README.md", "model.safetensors", "manifest.json"}
+    assert set(hub.files) == {"README.md", "model.safetensors", "manifest.json", "made_with.json"}
     assert hub.files["model.safetensors"] == bytes(range(256))
     assert hub.visibility == "private"
     assert {token for _, path, token in hub.requests if "commit" in path} == {"Bearer hf_secret"}

@@ -17,6 +17,7 @@ def write(results: Path, **changed: str) -> Path:
         "corpus/signatures/block_0.txt": "times",
         "evaluation/scores.tsv": "model\ttext\nbase\t1.0\n",
         "report.html": "now",
+        "corpus/held_out/made_with.json": "a commit",
         "export/gguf-f16/model.gguf": "weights",
         "sft_model/.snakemake_timestamp": "now",
     }
@@ -28,7 +29,7 @@ def write(results: Path, **changed: str) -> Path:
 
 def test_what_holds_times_or_is_made_on_request_claims_nothing(tmp_path: Path) -> None:
     before = write(tmp_path / "before")
-    after = write(tmp_path / "after", report="later", block_0="later", model="other")
+    after = write(tmp_path / "after", report="later", block_0="later", model="other", made_with="another commit")
     assert claimed_files(before) == {"corpus/train/news/0000.parquet", "evaluation/scores.tsv"}
     assert list(differences(before, after)) == []
 

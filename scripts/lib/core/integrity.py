@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.errors import UserError
-from lib.core.manifest import NAME
+from lib.core.manifest import MADE_WITH, NAME
 from lib.core.outputs import new_directory, read_json, sha256_file
 from lib.core.places import PARENT
 
@@ -87,8 +87,8 @@ def described_directory(target: Path) -> Iterator[Path]:
 
 
 def foreign_files(directory: Path, listed: Iterable[str]) -> list[Path]:
-    """Files in `directory`, hidden ones left out, that are neither `listed` nor the manifest, in order."""
-    known = {directory / name for name in (*listed, NAME)}
+    """Files in `directory`, hidden ones left out, that are neither `listed` nor about the folder itself, in order."""
+    known = {directory / name for name in (*listed, NAME, MADE_WITH)}
     found = (path for path in directory.rglob("*") if path.is_file() and not path.name.startswith("."))
     return sorted(path for path in found if path not in known)
 

@@ -1,7 +1,8 @@
 """manifest.json: what a directory of results holds and what it was made from.
 
 Rules downstream depend on this file instead of the directory. Two identical runs write identical manifests, so
-nothing that varies between them (time, host, paths outside the project) belongs in it.
+nothing that varies between them (time, host, paths outside the project) belongs in it. made_with.json beside it names
+the code's commit and the versions of all packages; nothing depends on that file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lib.core.code_version import surroundings
 from lib.core.credentials import cleaned
 from lib.core.outputs import sha256_file, write_json
 
 NAME = "manifest.json"
+MADE_WITH = "made_with.json"
 
 
 def write_manifest(
@@ -27,11 +30,13 @@ def write_manifest(
     packages: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Describe every file now in `directory`, the `inputs` (files, hashed), and how the result came about.
+    """Describe every file now in `directory`, the `inputs` (files, hashed), how the result came about, and by what.
 
     `packages` are the libraries whose versions shape the result; `facts` is anything else worth keeping.
     """
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != NAME)
+    own = (NAME, MADE_WITH)
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name not in own)
+    write_json(directory / MADE_WITH, surroundings())
     write_json(
         directory / NAME,
         {

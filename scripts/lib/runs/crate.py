@@ -8,7 +8,7 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from lib.core.manifest import NAME
+from lib.core.manifest import MADE_WITH, NAME
 from lib.core.outputs import read_json, sha256_file
 
 METADATA = "ro-crate-metadata.json"
@@ -77,8 +77,9 @@ def _dataset(crate: ROCrate, results: Path, folder: str, manifest: Mapping[str, 
     properties = {"name": folder, "variableMeasured": [f"{key}: {value}" for key, value in manifest["counts"].items()]}
     dataset = crate.add_dataset(results / folder, f"{folder}/", properties=properties)
     names = {name: (facts["bytes"], facts["sha256"]) for name, facts in manifest["files"].items()}
-    own = results / folder / NAME
-    names[NAME] = (own.stat().st_size, sha256_file(own))
+    for name in (NAME, MADE_WITH):
+        if (own := results / folder / name).is_file():
+            names[name] = (own.stat().st_size, sha256_file(own))
     for name, (size, sha256) in names.items():
         dataset.append_to("hasPart", _file(crate, results, f"{folder}/{name}", size, sha256))
     return dataset

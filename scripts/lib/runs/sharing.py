@@ -183,14 +183,16 @@ def copy_job(job: Job, donor: RunFolder, here: RunFolder) -> bool:
 
 
 def files_of(folder: Path, output: str) -> list[Path]:
-    """The files that belong to an output, from `folder`: itself, all in it, or what a manifest vouches for; it last."""
+    """The files that belong to an output, from `folder`: itself, all in it, or those of a manifest; it last."""
     path = folder / output
     if path.is_dir():
         return sorted(file.relative_to(folder) for file in path.rglob("*") if file.is_file())
     if path.name != manifest.NAME:
         return [Path(output)]
-    listed = [Path(output).with_name(manifest.NAME).parent / name for name in read_json(path).get("files", {})]
-    return [*listed, Path(output)]
+    listed = [*read_json(path).get("files", {})]
+    if path.with_name(manifest.MADE_WITH).is_file():  # not there of a point of a sweep that could not be trained
+        listed.append(manifest.MADE_WITH)
+    return [*(Path(output).parent / name for name in listed), Path(output)]
 
 
 def link(source: Path, target: Path) -> None:

@@ -46,7 +46,7 @@ LANGUAGES = {
 def model_card(
     lineage: Mapping[str, Mapping[str, Any]],
     scores: Path | None,
-    code_version: str,
+    release: str,
     differences: Path | None = None,
     notes: Sequence[str] = (),
 ) -> ModelCard:
@@ -55,7 +55,8 @@ def model_card(
     `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, own_stage_1 (a stage-1 model made
     elsewhere), sft_data and adapter (stage 2), as far as the run has these stages; base_model is always there. `scores`
     is the evaluation's table; its last row is that of the finished model. `differences` is its table of differences
-    between models, `notes` are sentences on them. Nothing that differs between two identical runs belongs in here.
+    between models, `notes` are sentences on them. `release` is the version of the code. Nothing that
+    differs between two identical runs belongs in here.
     """
     table = pd.read_csv(scores, sep="\t") if scores else None
     name = f"{_last_part(lineage['base_model']['facts']['uri'])} fine-tuned"
@@ -71,7 +72,7 @@ def model_card(
         stages=[(title, lineage[stage]) for title, stage in stages.items() if stage in lineage],
         hyperparameters=HYPERPARAMETERS,
         reads_instructions=bool(pretrain and pretrain["settings"]["include_instructions"]),
-        code_version=code_version,
+        release=release,
         number="{:,}".format,
     )
     return ModelCard(f"---\n{_metadata(name, lineage, table).to_yaml()}\n---\n\n{body}")

@@ -1,9 +1,11 @@
+import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from lib.core.code_version import code_version
+from lib.core.code_version import code_version, surroundings
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -46,3 +48,14 @@ def test_without_git_the_version_is_known(project: Path) -> None:
 def test_a_repository_around_the_project_says_nothing(project: Path) -> None:
     commit_all(project.parent)
     assert code_version(project) == "Graftline 1.2.3"
+
+
+def test_what_the_code_runs_with(project: Path) -> None:
+    known = surroundings(project)
+    assert (known["code"], known["commit"], known["local_changes"]) == ("Graftline 1.2.3", None, None)
+    commit = commit_all(project)
+    known = surroundings(project)
+    assert (known["commit"][:12], known["local_changes"]) == (commit, False)
+    assert (known["python"], known["packages"]["numpy"]) == (platform.python_version(), version("numpy"))
+    (project / "VERSION").write_text("1.2.4\n")
+    assert surroundings(project)["local_changes"] is True

@@ -96,7 +96,7 @@ def test_a_described_directory_replaces_what_was_made(result: Path) -> None:
     with described_directory(result) as directory:
         (directory / "new.txt").write_text("")
         write_manifest(directory, inputs={}, counts={})
-    assert {path.name for path in result.iterdir()} == {"new.txt", "manifest.json"}
+    assert {path.name for path in result.iterdir()} == {"new.txt", "manifest.json", "made_with.json"}
 
 
 def test_a_described_directory_leaves_what_the_user_put_there(result: Path) -> None:

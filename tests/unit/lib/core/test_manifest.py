@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.core.code_version import surroundings
 from lib.core.errors import UserError
 from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json, sha256_file
@@ -32,6 +33,16 @@ def test_what_it_says(tmp_path: Path) -> None:
     assert manifest["settings"]["max_length"] == 99
     assert manifest["versions"] == {"pydantic": version("pydantic")}
     assert (manifest["counts"], manifest["seed"]) == ({"documents": 3}, 7)
+
+
+def test_the_code_that_made_it_is_named_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("content")
+    write_manifest(tmp_path, inputs={}, counts={})
+    assert read_json(tmp_path / "made_with.json") == surroundings()
+    manifest = (tmp_path / "manifest.json").read_text(encoding="utf-8")
+    (tmp_path / "made_with.json").write_text("that of another commit")
+    write_manifest(tmp_path, inputs={}, counts={})
+    assert (tmp_path / "manifest.json").read_text(encoding="utf-8") == manifest
 
 
 @pytest.mark.fault

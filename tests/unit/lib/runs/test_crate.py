@@ -42,7 +42,11 @@ def test_files_have_size_and_checksum(results: Path) -> None:
         entity = crate.get(path)
         assert entity["sha256"] == sha256_file(results / path)
         assert entity["contentSize"] == str((results / path).stat().st_size)
-    assert [part.id for part in crate.get("tokenizer/")["hasPart"]] == ["tokenizer/data.bin", "tokenizer/manifest.json"]
+    assert [part.id for part in crate.get("tokenizer/")["hasPart"]] == [
+        "tokenizer/data.bin",
+        "tokenizer/manifest.json",
+        "tokenizer/made_with.json",
+    ]
 
 
 def test_each_stage_is_made_out_of_others_by_this_code(results: Path) -> None:

@@ -169,7 +169,8 @@ def test_files_of_an_output(tmp_path: Path) -> None:
     (tmp_path / "tokenizer" / "manifest.json").write_text(json.dumps({"files": {"vocabulary": {}}}))
     assert files_of(tmp_path, "one.json") == [Path("one.json")]
     assert files_of(tmp_path, "model") == [Path("model/extra"), Path("model/weights")]
-    assert files_of(tmp_path, "tokenizer/manifest.json") == [
-        Path("tokenizer/vocabulary"),
-        Path("tokenizer/manifest.json"),
-    ]
+    listed, manifest = Path("tokenizer/vocabulary"), Path("tokenizer/manifest.json")
+    assert files_of(tmp_path, "tokenizer/manifest.json") == [listed, manifest]
+    (tmp_path / "tokenizer" / "made_with.json").touch()
+    made_with = Path("tokenizer/made_with.json")  # of the run that made it
+    assert files_of(tmp_path, "tokenizer/manifest.json") == [listed, made_with, manifest]

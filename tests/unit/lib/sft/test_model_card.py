@@ -51,7 +51,7 @@ SCORES = (
 def written(tmp_path: Path, lineage: dict[str, dict[str, Any]]) -> ModelCard:
     """The card as the hub's library reads it from its file."""
     (tmp_path / "scores.tsv").write_text(SCORES)
-    model_card(lineage, tmp_path / "scores.tsv", "Graftline 1.0.0, commit 0123456789ab").save(tmp_path / "README.md")
+    model_card(lineage, tmp_path / "scores.tsv", "Graftline 1.0.0").save(tmp_path / "README.md")
     return ModelCard.load(tmp_path / "README.md")
 
 
@@ -64,7 +64,7 @@ def test_the_text_gives_scores_and_lineage(tmp_path: Path) -> None:
         "400 tokens of the base and 30 new ones; 0.5 → 1.1 characters per token",
         "9 steps, best at step 6; 1,000 of 50,000 parameters trained in bf16; method lora, rank 8, ",
         "seed 3\n- Instructions: demo (90 examples to train on, 10 held out); stage 1 read them, too\n",
-        "- Code: Graftline 1.0.0, commit 0123456789ab\n",
+        "- Code: Graftline 1.0.0\n",
     ):
         assert part in text, text
 
