@@ -15,13 +15,16 @@ rule base_model:
         "../envs/training.yaml"
     params:
         **program("base_model"),
-        settings=to_json(SETTINGS.base_model),
+        # Another address that brings the same is no change: what is computed from outputs is not watched.
+        settings=lambda wildcards, output: to_json(SETTINGS.base_model),
+        watched=lambda wildcards: to_json(INPUTS.settings(SETTINGS.base_model, "base_model.uri")),
         unnamed=INPUTS.others("base_model.uri"),
     shell:
         PROGRAM
 
 
 if SETTINGS.pretrain.uri:
+    OWN_STAGE_1 = SETTINGS.base_model.model_copy(update={"uri": SETTINGS.pretrain.uri, "sha256": ""})
 
     use rule base_model as own_stage_1 with:
         input:
@@ -30,5 +33,6 @@ if SETTINGS.pretrain.uri:
             output="results/pretrain_model/manifest.json",
         params:
             **program("base_model"),
-            settings=to_json(SETTINGS.base_model.model_copy(update={"uri": SETTINGS.pretrain.uri, "sha256": ""})),
+            settings=lambda wildcards, output: to_json(OWN_STAGE_1),
+            watched=lambda wildcards: to_json(INPUTS.settings(OWN_STAGE_1, "pretrain.uri")),
             unnamed=INPUTS.others("pretrain.uri"),

@@ -79,6 +79,13 @@ SFT_MODEL, SFT_ADAPTER = start_of_stage_2(SETTINGS)
 TOKENIZER = MADE["tokenizer"] or MADE["pretrain_model"]
 ORIGINS = ["results/corpus/origins.json"] if SETTINGS.corpus.enabled else []
 
+# For people; what is made from these addresses is not made again when it lies elsewhere.
+ADDRESSES = {
+    "base_model": {"uri": SETTINGS.base_model.uri},
+    "own_stage_1": {"uri": SETTINGS.pretrain.uri},
+    "sft_data": {"addresses": {name: row.uri for name, row in INSTRUCTION_SOURCES.items()}},
+}
+
 SHARDS = [f"{shard:04d}" for shard in range(SETTINGS.corpus.shards)]
 
 # Scoring and short fits run as one process.

@@ -39,8 +39,9 @@ rule fetch:
     params:
         **program("fetch"),
         settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
-        source=lambda wildcards: CORPUS_SOURCES[wildcards.source].as_read(),
-        watched=lambda wildcards: INPUTS.watched_listing(wildcards.source),
+        # Another address that brings the same is no change: what is computed from outputs is not watched.
+        source=lambda wildcards, output: CORPUS_SOURCES[wildcards.source].as_read(),
+        watched=lambda wildcards: INPUTS.source(wildcards.source).as_read() + INPUTS.watched_listing(wildcards.source),
         shards=len(SHARDS),
     shell:
         PROGRAM
@@ -57,10 +58,6 @@ if PARTS:
             output="results/corpus/raw/{source}/{part}.json",
         params:
             **program("fetch", "part"),
-            settings=to_json(SETTINGS.corpus, corpus.FetchSettings),
-            source=lambda wildcards: CORPUS_SOURCES[wildcards.source].as_read(),
-            watched=lambda wildcards: INPUTS.watched_listing(wildcards.source),
-            shards=len(SHARDS),
 
     rule gather:
         """Count what the parts of a source hold together. Its documents stay where they are."""
@@ -251,7 +248,8 @@ if SETTINGS.corpus.decontaminate:
             sources=list(CORPUS_SOURCES),
             shards=len(SHARDS),
             reading=to_json(SETTINGS.corpus, corpus.ReadingSettings),
-            sets=json_rows(HELD_OUT_SETS, *READ_COLUMNS),
+            sets=lambda wildcards, output: json_rows(HELD_OUT_SETS, *READ_COLUMNS),
+            watched=lambda wildcards: json_rows(INPUTS.rows("sft.sources") if HELD_OUT_SETS else [], *READ_COLUMNS),
             benchmarks=SETTINGS.corpus.benchmarks,
             unnamed=INPUTS.others("corpus.benchmarks", *(["sft.sources"] if HELD_OUT_SETS else [])),
         shell:

@@ -18,7 +18,9 @@ rule sft_data:
     params:
         **program("sft_data"),
         settings=to_json(SETTINGS.sft, sft.InstructionSettings),
-        sets=json_rows(INSTRUCTION_SOURCES.values(), *READ_COLUMNS, "weight"),
+        # Another address that brings the same is no change: what is computed from outputs is not watched.
+        sets=lambda wildcards, output: json_rows(INSTRUCTION_SOURCES.values(), *READ_COLUMNS, "weight"),
+        watched=lambda wildcards: json_rows(INPUTS.rows("sft.sources"), *READ_COLUMNS, "weight"),
         reading=to_json(SETTINGS.corpus, corpus.ReadingLimits),
         seed=SETTINGS.seed,
         unnamed=INPUTS.others("sft.sources", "sft.template"),
@@ -71,5 +73,6 @@ rule sft_model:
         mem_mb=to_load,
     params:
         **program("sft_model"),
+        addresses=json.dumps(ADDRESSES, ensure_ascii=False),
     shell:
         PROGRAM

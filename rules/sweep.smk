@@ -13,8 +13,12 @@ use rule tokenizer as sweep_tokenizer with:
     output:
         output="results/sweep/tokenizer/{key}/manifest.json",
     params:
-        settings=lambda wildcards: to_json(
+        settings=lambda wildcards, output: to_json(
             SWEEP.of("tokenizer", wildcards.key).settings.tokenizer, tokenizer.VocabularySettings
+        ),
+        watched=lambda wildcards: to_json(
+            INPUTS.settings(SWEEP.of("tokenizer", wildcards.key).settings.tokenizer, "tokenizer.uri"),
+            tokenizer.VocabularySettings,
         ),
         # With `auto`, as much text as the run itself trains on decides.
         budget=lambda wildcards: json.dumps(

@@ -18,7 +18,11 @@ rule tokenizer:
     threads: 2
     params:
         **program("tokenizer"),
-        settings=to_json(SETTINGS.tokenizer, tokenizer.VocabularySettings),
+        # Another address that brings the same is no change: what is computed from outputs is not watched.
+        settings=lambda wildcards, output: to_json(SETTINGS.tokenizer, tokenizer.VocabularySettings),
+        watched=lambda wildcards: to_json(
+            INPUTS.settings(SETTINGS.tokenizer, "tokenizer.uri"), tokenizer.VocabularySettings
+        ),
         # What the chat template of stage 2 needs in the vocabulary.
         control_tokens=json.dumps([*written_tokens(SETTINGS.sft.template), *SETTINGS.sft.control_tokens]),
         budget=json.dumps(budget_of_new_tokens(SETTINGS)),

@@ -25,6 +25,7 @@ from typing import Any
 import pandas as pd
 
 from lib.core.code_version import code_version
+from lib.core.credentials import without_secrets
 from lib.core.outputs import read_json
 from lib.core.program import program_parser, run, say
 from lib.evaluation.forgetting import forgetting
@@ -68,6 +69,8 @@ def main() -> None:
     manifests: dict[str, dict[str, Any]] = {stage: read_json(path) for stage, path in paths.items()}
     if args.origins and "corpus" in manifests:
         manifests["corpus"]["facts"] |= read_json(args.origins)
+    if "base_model" in manifests:  # which may have been fetched from elsewhere, if it was the same there
+        manifests["base_model"]["facts"]["uri"] = without_secrets(settings.base_model.uri)
     tables = (args.scores, args.figures, args.differences)
     table, figures, differences = (read_score_table(path) if path else None for path in tables)
     evaluations = in_order([read_json(path) for path in args.evaluations])

@@ -5,13 +5,16 @@ r"""The finished chat model, standing alone with its card: the stage-2 adapter m
         --corpus results/corpus/manifest.json --origins results/corpus/origins.json \
         --tokenizer results/tokenizer/manifest.json --pretrain results/pretrain_lora/manifest.json \
         --sft-data results/sft_data/manifest.json --scores results/evaluation/scores.tsv \
-        --differences results/evaluation/differences.tsv --output results/sft_model
+        --differences results/evaluation/differences.tsv \
+        --addresses '{"base_model": {"uri": "data/model"}}' --output results/sft_model
 """
 
+import json
 from pathlib import Path
 
 from lib.chat.answers import end_tokens
 from lib.core.code_version import release
+from lib.core.credentials import cleaned
 from lib.core.integrity import described_directory
 from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json
@@ -35,6 +38,12 @@ def main() -> None:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=Path, required=name not in MAY_LACK, nargs="?" if name in MAY_LACK else None)
     parser.add_argument("--origins", type=Path, nargs="?", help="origins.json of the corpus")
+    parser.add_argument(
+        "--addresses",
+        type=json.loads,
+        default={},
+        help="JSON: for the card, facts by stage that the settings give today",
+    )
     parser.add_argument("--scores", type=Path, required=True)
     parser.add_argument("--differences", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -53,6 +62,8 @@ def main() -> None:
         manifests = {name: read_json(path) for name, path in lineage.items()}
         if args.origins:
             manifests["corpus"]["facts"] |= read_json(args.origins)
+        for name in lineage.keys() & args.addresses.keys():  # the same may have been fetched from elsewhere
+            manifests[name]["facts"] |= cleaned(args.addresses[name])
         found = forgetting(read_score_table(args.differences))
         notes = [f"{one.sentence[0].upper()}{one.sentence[1:]}" for one in found if one.model == "finetuned"]
         card = model_card(manifests, args.scores, release(), args.differences, notes)

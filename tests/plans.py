@@ -60,7 +60,7 @@ def write_named_files(workspace: Workspace) -> None:
     for number, name in enumerate((*FILES, *map(_other, FILES))):
         (data / name).parent.mkdir(exist_ok=True)
         (data / name).write_text(f"{number}\n", encoding="utf-8")
-    for name in ("letters.jsonl", "model"):
+    for name in ("letters.jsonl", "instructions.jsonl", "model"):
         (data / _other(name)).symlink_to(name)
     for name in ("corpus", "instructions"):
         (config / f"other_{name}.tsv").write_bytes((config / f"{name}.tsv").read_bytes())

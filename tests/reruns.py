@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from snakemake.jobs import Reason
 
+from lib.core.outputs import sha256_file
 from lib.settings.corpus import SourceSettings
 from lib.settings.pipeline import PipelineSettings
 from lib.settings.sheets import Source
@@ -32,7 +33,10 @@ Written by `tests/reruns.py` (`make docs`) from the plans of a finished run in w
 every row against Snakemake's plan. A rule that runs again takes along all rules after it, listed first. `report`, which
 shows all settings, is written again after every change and left out below, unless nothing else is.
 
-- A file that a key or a cell names counts by its content: another path to it is another value, a new time is none.
+- What lies at the address of a model, a tokenizer, text or instructions counts, not the address: of local files up to
+  1 GB their names and checksums, of a remote file the `sha256` that is given, or else the address itself. Cards and
+  report name the new address, manifests the one from which it was fetched.
+- Other files that a key or a cell names count by their content, too, but another path to them is another value.
 - A changed cell concerns its own source only: `fetch` and `clean` of the other sources stay as they are, and those
   above it in the sheet keep their finished shards, too (with `corpus.decontaminate`, these are checked again).
 - `run` names a folder: another name is another run, which takes over whatever is the same in both.
@@ -44,6 +48,7 @@ shows all settings, is written again after every change and left out below, unle
   What has the same content as before makes nothing after it run.
 
 """
+SAME = "The same from elsewhere"
 COLLECTING = ("all", "model", "export")
 FOR_INSTRUCTIONS = ("layout", "columns")
 FOR_TEXT = ("text_field", "max_characters", "parts", "replay")
@@ -56,7 +61,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "run": {"run": "other"},
     "gpu": {"gpu": 2},
     "processes": {"processes": 3},
-    "base_model.uri": {"base_model.uri": "data/other_model"},
+    "base_model.uri": {"base_model.uri": "https://host/model.gguf"},
     "base_model.sha256": {"base_model.uri": "https://host/model.gguf", "base_model.sha256": "0" * 64},
     "base_model.document_start": {"base_model.document_start": "none"},
     "base_model.document_end": {"base_model.document_end": "none"},
@@ -98,7 +103,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 CELLS: dict[str, str] = {
     "name": "others",
-    "uri": "data/other_letters.jsonl",
+    "uri": "data/questions.csv",
     "sha256": "0" * 64,
     "format": "csv",
     "encoding": "gbk",
@@ -115,6 +120,14 @@ CELLS: dict[str, str] = {
     "blocked_words": "data/other_words.txt",
 }
 """What a cell of the last row is changed to."""
+MOVED = {
+    "`base_model.uri`": "data/other_model",
+    "`uri` in `corpus.tsv`": "data/other_letters.jsonl",
+    "`sha256` in `corpus.tsv`": "data/letters.jsonl",
+    "`uri` in `instructions.tsv`": "data/other_instructions.jsonl",
+    "`sha256` in `instructions.tsv`": "data/instructions.jsonl",
+}
+"""For keys and cells, where the same lies, or the file whose checksum is filled in."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,11 @@ class Plans:
             first = [job.rule.name for job in jobs if not _follows(dag.reason(job))]
             return Planned(frozenset(job.rule.name for job in jobs), frozenset(first))
 
-    def after_cell(self, sheet: str, column: str) -> Planned:
-        """What is planned again when a cell in the last row of a sheet is changed, or gets its first value."""
+    def after_cell(self, sheet: str, column: str, value: str = "") -> Planned:
+        """What is planned again when a cell in the last row of a sheet is changed, or gets its first value.
+
+        Without a `value` it is one of CELLS.
+        """
         path = self.workspace.root / "config" / f"{sheet}.tsv"
         text = path.read_text(encoding="utf-8")
         header, *rows = [line.split("\t") for line in text.splitlines()]
@@ -160,13 +176,21 @@ class Plans:
             header.append(column)
             rows = [[*row, ""] for row in rows]
         rows[-1][header.index(column)] = (
-            CELLS.get(column) or str(other_values(f"corpus.{column}")[f"corpus.{column}"]).lower()
+            value or CELLS.get(column) or str(other_values(f"corpus.{column}")[f"corpus.{column}"]).lower()
         )
         try:
             path.write_text("".join("\t".join(row) + "\n" for row in [header, *rows]), encoding="utf-8")
             return self.planned({})
         finally:
             path.write_text(text, encoding="utf-8")
+
+    def after_move(self, what: str) -> Planned:
+        """What is planned again when one of MOVED names the same in another place, or its checksum."""
+        column, _, sheet = what.replace("`", "").partition(" in ")
+        if not sheet:
+            return self.planned({column: MOVED[what]})
+        value = sha256_file(self.workspace.root / MOVED[what]) if column == "sha256" else MOVED[what]
+        return self.after_cell(sheet.removesuffix(".tsv"), column, value)
 
     def after_key(self, key: str) -> Planned:
         """What is planned again when a key has another value."""
@@ -232,7 +256,9 @@ def other_values(key: str) -> dict[str, Any]:
     return {key: value / 2 if value else 0.5}
 
 
-def document(by_key: Mapping[str, Planned], by_cell: Mapping[tuple[str, str], Planned]) -> str:
+def document(
+    by_key: Mapping[str, Planned], by_cell: Mapping[tuple[str, str], Planned], by_move: Mapping[str, Planned]
+) -> str:
     """Text of docs/reruns.md."""
     follows: dict[str, set[str]] = {}
     for planned in (*by_key.values(), *by_cell.values()):
@@ -256,14 +282,16 @@ def document(by_key: Mapping[str, Planned], by_cell: Mapping[tuple[str, str], Pl
     text += [f"| `{rule}` | {_names(after)} |\n" for rule, after in sorted(follows.items()) if after]
     for title, kind, rows in tables:
         text.append(f"\n## {title}\n\n| {kind} | runs again from | trains |\n| --- | --- | --- |\n")
-        text += [f"{row(name, planned)}\n" for name, planned in rows.items()]
+        text += [f"{row(f'`{name}`', planned)}\n" for name, planned in rows.items()]
+    text.append(f"\n## {SAME}\n\n| another address, or a checksum | runs again from | trains |\n| --- | --- | --- |\n")
+    text += [f"{row(what, planned)}\n" for what, planned in by_move.items()]
     return "".join(text)
 
 
 def row(name: str, planned: Planned) -> str:
-    """A line of the table: what a key or a column runs again."""
+    """A line of the table: what a change runs again."""
     first = _names(planned.first - {"report"} or planned.first) or "nothing"
-    return f"| `{name}` | {first} | {_trains(planned)} |"
+    return f"| {name} | {first} | {_trains(planned)} |"
 
 
 def _names(rules: Iterable[str]) -> str:
@@ -284,5 +312,6 @@ if __name__ == "__main__":
                 for sheet, names in columns().items()
                 for column in names
             },
+            {what: plans.after_move(what) for what in MOVED},
         )
     DOCUMENT.write_text(found, encoding="utf-8")

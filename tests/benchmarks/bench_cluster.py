@@ -1,10 +1,12 @@
 """What Snakemake takes to plan many jobs, and to submit them to SLURM and see them end.
 
     .venv/bin/python tests/benchmarks/bench_cluster.py plan 3330
+    .venv/bin/python tests/benchmarks/bench_cluster.py sources 900
     .venv/bin/python tests/benchmarks/bench_cluster.py submit 2000
     .venv/bin/python tests/benchmarks/bench_cluster.py finish 40 --options --groups make=all --group-components all=10
 
-`plan` plans a run of a tiny source in so many shards, three jobs each. `submit` submits so many trivial jobs, none of
+`plan` plans a run of a tiny source in so many shards, three jobs each, and `sources` the corpus of so many tiny sources
+in four shards. `submit` submits so many trivial jobs, none of
 which begins, and cancels them. `finish` runs them to their end, with more options of Snakemake. Both need a SLURM of
 one's own, such as that of tests/slurm/setup.sh, and use the profile that users get.
 """
@@ -12,6 +14,7 @@ one's own, such as that of tests/slurm/setup.sh, and use the profile that users 
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,28 +45,31 @@ POLLING = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["plan", "submit", "finish"])
-    parser.add_argument("number", type=int, help="shards, or jobs")
+    parser.add_argument("what", choices=["plan", "sources", "submit", "finish"])
+    parser.add_argument("number", type=int, help="shards, sources, or jobs")
     parser.add_argument("--seconds", type=int, default=3600, help="when to give up")
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="options of Snakemake, at the end")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.what == "plan":
-            plan(Path(folder) / "project", args.number)
+            plan(Path(folder) / "project", "results/sft_model", shards=args.number)
+        elif args.what == "sources":
+            plan(Path(folder) / "project", "results/corpus/manifest.json", shards=4, sources=args.number)
         else:
             cluster(Path(folder), args.number, args.what == "submit", args.seconds, args.options)
 
 
-def plan(root: Path, shards: int) -> None:
+def plan(root: Path, target: str, shards: int, sources: int = 1) -> None:
     """Print what a dry run takes."""
     workspace = make_workspace(root)
     workspace.configure(corpus={"shards": shards})
-    workspace.write_sheet("corpus", stories="data/stories.jsonl")
+    names = [f"source{number}" for number in range(sources)]
+    for name in names:
+        shutil.copyfile(root / "data" / "stories.jsonl", root / "data" / f"{name}.jsonl")
+    workspace.write_sheet("corpus", **{name: f"data/{name}.jsonl" for name in names})
     os.chdir(root)
-    cost = cost_of(
-        [[*SNAKEMAKE, "--cores", "2", "-n", "--quiet", "all", "--", "results/sft_model"]], quiet_environment()
-    )
-    jobs = len(re.findall(r"^rule ", workspace.make("-n", "--", "results/sft_model"), re.MULTILINE))
+    cost = cost_of([[*SNAKEMAKE, "--cores", "2", "-n", "--quiet", "all", "--", target]], quiet_environment())
+    jobs = len(re.findall(r"^rule ", workspace.make("-n", "--", target), re.MULTILINE))
     print(f"{jobs} jobs: {cost.seconds:.1f} s of a processor, {cost.megabytes:.0f} MB")
 
 

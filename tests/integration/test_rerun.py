@@ -145,8 +145,14 @@ def test_a_weight_makes_what_follows_from_splitting_its_source(done: Workspace) 
     assert done.planned() == per_source("mix", "letters") | per_shard("split", "letters") | CORPUS
 
 
+def lengthened(source: Path, target: Path) -> None:
+    """Write `source` with one more document."""
+    more = '{"text": "信里又多了一页，写的是去年冬天在雪地里走失的那一只羊。"}\n'
+    target.write_text(source.read_text(encoding="utf-8") + more, encoding="utf-8")
+
+
 def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Workspace) -> None:
-    shutil.copyfile(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
+    lengthened(done.root / "data" / "stories.jsonl", done.root / "data" / "tales.jsonl")
     done.write_sheet("corpus", stories="data/tales.jsonl", letters="data/letters.jsonl")
     # What is a duplicate in the second source hangs on the first one.
     theirs = per_source("fetch", "stories") | per_shard("clean", "stories")
@@ -154,9 +160,29 @@ def test_a_changed_first_source_leaves_the_shards_of_the_other_alone(done: Works
 
 
 def test_a_changed_last_source_leaves_all_of_the_other_alone(done: Workspace) -> None:
-    shutil.copyfile(done.root / "data" / "letters.jsonl", done.root / "data" / "notes.jsonl")
+    lengthened(done.root / "data" / "letters.jsonl", done.root / "data" / "notes.jsonl")
     done.write_sheet("corpus", stories="data/stories.jsonl", letters="data/notes.jsonl")
     assert done.planned() == per_source("fetch", "letters") | LETTERS_CLEAN | CORPUS
+
+
+def test_what_has_moved_and_is_the_same_trains_nothing(done: Workspace) -> None:
+    data = done.root / "data"
+    (data / "moved").mkdir()
+    for name in ("letters", "instructions"):
+        shutil.copyfile(data / f"{name}.jsonl", data / "moved" / f"{name}.jsonl")
+    shutil.copytree(data / "model", data / "moved" / "model", copy_function=shutil.copyfile)
+    done.write_sheet("corpus", stories="data/stories.jsonl", letters="data/moved/letters.jsonl")
+    done.write_sheet("instructions", questions="data/moved/instructions.jsonl")
+    done.configure(base_model={"uri": "data/moved/model"})
+    results = done.root / "results"
+    before = {path: path.read_bytes() for path in results.glob("*/manifest.json")}
+    assert done.planned() == {"data_card"} | MODEL | REPORT
+    done.make()
+    assert {path: path.read_bytes() for path in before if path.parent.name != "sft_model"}.items() <= before.items()
+    card = (results / "sft_model" / "README.md").read_text(encoding="utf-8")
+    assert "data/moved/model" in card
+    assert "data/moved/letters.jsonl" in (results / "corpus" / "README.md").read_text(encoding="utf-8")
+    assert done.planned() == set()
 
 
 def test_a_setting_of_one_source_makes_what_follows_from_cleaning_it(done: Workspace) -> None:
@@ -176,8 +202,7 @@ def test_decontamination_checks_every_source_against_what_is_held_out(done: Work
 
 
 def test_changed_text_of_a_source_is_fetched_again(done: Workspace) -> None:
-    with (done.root / "data" / "letters.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"text": "信里又多了一页，写的是去年冬天在雪地里走失的那一只羊。"}\n')
+    lengthened(done.root / "data" / "letters.jsonl", done.root / "data" / "letters.jsonl")
     planned = done.planned()
     assert per_source("fetch", "letters") <= planned
     assert not planned & (per_source("fetch", "stories") | per_shard("split", "stories") | {"base_model"})

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reruns import DOCUMENT, Planned, Plans, columns, keys, row
+from reruns import DOCUMENT, MOVED, SAME, Planned, Plans, columns, keys, row
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 CELLS = [(sheet, column) for sheet, names in columns().items() for column in names]
@@ -35,15 +35,22 @@ def test_every_key_and_column_has_a_row() -> None:
 @pytest.mark.parametrize("key", keys())
 def test_what_a_key_runs_again(plans: Plans, key: str) -> None:
     section, _, name = key.rpartition(".")
-    assert row(name, plans.after_key(key)) == rows(f"`{section}`" if section else "Top level")[name]
+    assert row(f"`{name}`", plans.after_key(key)) == rows(f"`{section}`" if section else "Top level")[name]
 
 
 @pytest.mark.parametrize(("sheet", "column"), CELLS)
 def test_what_a_cell_runs_again(plans: Plans, sheet: str, column: str) -> None:
-    assert row(column, plans.after_cell(sheet, column)) == rows(f"Columns of `{sheet}.tsv`")[column]
+    assert row(f"`{column}`", plans.after_cell(sheet, column)) == rows(f"Columns of `{sheet}.tsv`")[column]
 
 
 def test_a_changed_environment_runs_nothing_again_without_conda(plans: Plans) -> None:
     for environment in (plans.workspace.root / "envs").glob("*.yaml"):
         environment.write_text(environment.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     assert plans.planned({}) == Planned(frozenset(), frozenset())
+
+
+@pytest.mark.parametrize("what", MOVED)
+def test_what_the_same_from_elsewhere_runs_again(plans: Plans, what: str) -> None:
+    planned = plans.after_move(what)
+    assert not planned.rules & {"pretrain", "sft", "clean"}
+    assert row(what, planned) in TEXT.partition(f"\n## {SAME}\n")[2].splitlines()

@@ -7,7 +7,9 @@ import pytest
 
 from lib.core.errors import UserError
 from lib.settings.base import validate
+from lib.settings.base_model import BaseModelSettings
 from lib.settings.pipeline import PipelineSettings
+from lib.sources import contents
 from lib.workflow.inputs import Inputs, read_inputs
 
 OFF = {"enabled": False}
@@ -55,6 +57,32 @@ def test_sheets_of_stages_that_are_off_are_not_read() -> None:
     assert found.files["tokenizer.uri"] == ["mine/tokenizer.json"]
 
 
+def test_what_rules_watch_of_an_address_is_what_lies_there(tmp_path: Path) -> None:
+    found = inputs()
+    assert found.named("base_model.uri", "sft.sources") == found.watched_files("a") == []
+    source, rows = found.source("a"), found.rows("sft.sources")
+    settings = found.settings(BaseModelSettings(uri="model"), "base_model.uri")
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "model").rename(tmp_path / "moved" / "model")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").rename(tmp_path / "moved" / f"{name}.jsonl")
+    (tmp_path / "corpus.tsv").write_text("name\turi\treplay\na\tmoved/a.jsonl\t\nb\tmoved/b.jsonl\t0.1\n")
+    (tmp_path / "sets.tsv").write_text("name\turi\nb\tmoved/b.jsonl\nremote\thttps://host/c.jsonl\n")
+    moved = inputs(base_model={"uri": "moved/model"})
+    assert (moved.source("a"), moved.rows("sft.sources")) == (source, rows)
+    assert moved.settings(BaseModelSettings(uri="moved/model"), "base_model.uri") == settings
+    (tmp_path / "moved" / "a.jsonl").write_text("changed", encoding="utf-8")
+    assert moved.source("a") != source
+
+
+def test_many_files_are_left_to_snakemake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "KNOWN_BYTES", 1)
+    found = inputs()
+    assert found.named("base_model.uri", "sft.sources") == ["model/config.json", "b.jsonl"]
+    assert found.watched_files("a") == ["a.jsonl"]
+    assert found.source("a") == found.corpus["a"]
+
+
 @pytest.mark.parametrize("name", ["{x}.jsonl", "a{1}.jsonl", "a\nb.jsonl"])
 def test_files_of_odd_names_are_watched_by_a_fingerprint(tmp_path: Path, name: str) -> None:
     (tmp_path / "odd").mkdir()
@@ -63,7 +91,7 @@ def test_files_of_odd_names_are_watched_by_a_fingerprint(tmp_path: Path, name: s
     (tmp_path / "corpus.tsv").write_text("name\turi\na\todd\n", encoding="utf-8")
     found = inputs(evaluation={"control": "odd"})
     assert len(found.corpus_files["a"]) == 2
-    assert found.named("evaluation.control", "base_model.uri") == ["odd/全角　\"quoted'.jsonl", "model/config.json"]
+    assert found.named("evaluation.control") == ["odd/全角　\"quoted'.jsonl"]
     before = found.others("evaluation.control")
     assert before
     assert found.others("base_model.uri") == ""
