@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from workspace import Workspace, quiet_environment
+
 # Of the tests' nodes alone: they have few processors, and nobody waits in their queue.
 OPTIONS = ["--slurm-keep-successful-logs", "--slurm-init-seconds-before-status-checks", "1"]
 OPTIONS += ["--seconds-between-status-checks", "1", "--latency-wait", "10"]
@@ -15,6 +17,18 @@ def on_slurm(*arguments: str, **threads: int) -> list[str]:
     few = {"evaluate": 1, "extended_model": 2, "pretrain": 2, "sft": 2} | threads
     options = [*OPTIONS, "--set-threads", *(f"{rule}={number}" for rule, number in few.items())]
     return [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *options, *arguments]
+
+
+def started_on_slurm(workspace: Workspace, *arguments: str, **threads: int) -> subprocess.Popen[str]:
+    """Snakemake as `on_slurm` calls it, running in a folder, its errors among its output."""
+    return subprocess.Popen(
+        on_slurm(*arguments, **threads),
+        cwd=workspace.root,
+        env=quiet_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def slurm(*command: str) -> str:

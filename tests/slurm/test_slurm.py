@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from slurm_jobs import job_in, on_slurm, slurm
-from workspace import Finished, Workspace, quiet_environment, with_options
+from slurm_jobs import job_in, on_slurm, slurm, started_on_slurm
+from workspace import Finished, Workspace, with_options
 
 ADAPTER = "results/pretrain_lora/manifest.json"
 WAIT = 600  # seconds
@@ -57,14 +56,8 @@ def test_training_on_two_nodes_goes_on_after_its_job_was_cancelled(workspace: Wo
     config.write_text(config.read_text(encoding="utf-8") + "nodes: 2\n", encoding="utf-8")
     workspace.configure(pretrain={"max_steps": 400, "learning_rate": 0.003, "precision": "fp32"})
     # As on a cluster that keeps no accounts.
-    process = subprocess.Popen(
-        on_slurm("--slurm-status-command", "squeue", "--slurm-no-account", "--", ADAPTER),
-        cwd=workspace.root,
-        env=quiet_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    options = ("--slurm-status-command", "squeue", "--slurm-no-account")
+    process = started_on_slurm(workspace, *options, "--", ADAPTER)
     workspace.wait_for_checkpoint(process)
     number = job_in(workspace.root)
     assert slurm("squeue", "--noheader", "--format=%D", "--jobs", number) == "2"

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lib.core.outputs import sha256_file
-from slurm_jobs import accounts, job_in, on_slurm, slurm
-from workspace import Finished, Workspace, quiet_environment
+from slurm_jobs import accounts, job_in, on_slurm, slurm, started_on_slurm
+from workspace import Finished, Workspace
 
 ADAPTER = "results/pretrain_lora/manifest.json"
 STEPS = {"max_steps": 400, "learning_rate": 0.003, "precision": "fp32"}
@@ -83,14 +82,7 @@ class Trained:
 
 def train_through(workspace: Workspace, fault: Callable[[str], None]) -> Trained:
     partition = f"pretrain:slurm_partition={PARTITIONS.get(fault.__name__, 'test')}"
-    process = subprocess.Popen(
-        on_slurm("--set-resources", partition, "--", ADAPTER, pretrain=1),
-        cwd=workspace.root,
-        env=quiet_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = started_on_slurm(workspace, "--set-resources", partition, "--", ADAPTER, pretrain=1)
     workspace.wait_for_checkpoint(process)
     # It must not end before something happens to it. SLURM continues what it tells to stop.
     os.kill(workspace.trainer(), signal.SIGSTOP)
