@@ -55,8 +55,8 @@ def model_card(
     `lineage` holds the manifests of base_model, corpus, tokenizer, pretrain, own_stage_1 (a stage-1 model made
     elsewhere), sft_data and adapter (stage 2), as far as the run has these stages; base_model is always there. `scores`
     is the evaluation's table; its last row is that of the finished model. `differences` is its table of differences
-    between models, `notes` are sentences on them. `release` is the version of the code. Nothing that
-    differs between two identical runs belongs in here.
+    between models, `notes` are sentences on them. `release` is the version of the code. Nothing
+    that differs between two identical runs belongs in here.
     """
     table = pd.read_csv(scores, sep="\t") if scores else None
     name = f"{_last_part(lineage['base_model']['facts']['uri'])} fine-tuned"
