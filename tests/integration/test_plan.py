@@ -167,8 +167,8 @@ def test_snakemake_has_nothing_to_criticise(clone: Workspace) -> None:
 
 def test_every_rule_has_the_program_of_its_name_and_every_rules_file_is_included() -> None:
     programs = {path.stem for path in (PROJECT / "scripts").glob("*.py")}
-    tools = {"chat", "compare", "crate", "prune", "push", "run_folder", "serve", "settings_docs", "summary", "watch"}
-    tools |= {"verify", "verify_files"}
+    tools = {"chat", "compare", "crate", "lock", "prune", "push", "run_folder", "serve", "settings_docs", "summary"}
+    tools |= {"verify", "verify_files", "watch"}
     assert programs - tools - {"sweep_job"} == RULES.keys() - COLLECTING - {"signatures_of_block"}
     assert {Path(file).stem for file in re.findall(r'"rules/(\w+\.smk)"', (PROJECT / "Snakefile").read_text())} == {
         path.stem for path in (PROJECT / "rules").glob("*.smk")

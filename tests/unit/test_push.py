@@ -129,7 +129,8 @@ def test_a_dry_run_sends_nothing(model: Path, hub: Hub) -> None:
     pushed = push(model, hub, "--dry-run")
     assert pushed.returncode == 0, pushed.stderr
     assert "push: model.safetensors (256 bytes)" in pushed.stdout
-    assert "3 files would be uploaded to me/mine; nothing was sent" in pushed.stdout
+    assert "push: made_with.json" in pushed.stdout
+    assert "4 files would be uploaded to me/mine; nothing was sent" in pushed.stdout
     assert hub.requests == []
 
 

@@ -63,7 +63,7 @@ def _on_every_node(nodes: int) -> int:
 
 def _on_this_node(processes: int, nodes: int) -> int:
     """Start the processes of this node and wait for them; their status, and what went wrong in one line."""
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    silence_agent()
     threads = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
     os.environ["OMP_NUM_THREADS"] = str(max(1, threads // processes))
     config = LaunchConfig(
@@ -88,6 +88,16 @@ def _on_this_node(processes: int, nodes: int) -> int:
         print(f"failed: no connection to the other nodes by way of {host}; see what they say", file=sys.stderr)
         return 1
     return 0
+
+
+def silence_agent() -> None:
+    """Print nothing that torch's agent logs, such as tracebacks when another node's agent ends first.
+
+    Its modules set levels of their own, so that of the logger above them would not do.
+    """
+    agent = logging.getLogger("torch.distributed.elastic")
+    agent.addHandler(logging.NullHandler())
+    agent.propagate = False
 
 
 def _status(failures: list[ProcessFailure]) -> int:

@@ -1,5 +1,6 @@
 """Programs in several processes: they know each other, and end with the status and the one line of a single one."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -8,8 +9,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from torch.distributed.elastic.utils.logging import get_logger
 
 from lib.core.errors import DivergedError
+from lib.distributed.launcher import silence_agent
 
 SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
 WAIT = 120  # seconds
@@ -184,6 +187,17 @@ def two_nodes(tmp_path: Path) -> dict[str, str]:
     srun.chmod(0o755)
     path = os.pathsep.join([str(srun.parent), os.environ["PATH"]])
     return {"PATH": path, "SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NUM_NODES": "2"}
+
+
+def test_the_agent_prints_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    agent, above = get_logger("torch.distributed.elastic.agent.server.api"), logging.getLogger("torch.distributed")
+    agent.error("Error waiting on exit barrier")
+    assert len(caplog.records) == 1
+    silence_agent()
+    agent.error("Error waiting on exit barrier")
+    get_logger("torch.distributed.elastic.imported.later").error("the same")
+    above.error("not the agent's")
+    assert [record.message for record in caplog.records[1:]] == ["not the agent's"]
 
 
 @pytest.mark.slow
