@@ -7,7 +7,7 @@ import pytest
 from slurm_jobs import on_slurm
 from workspace import Finished, Workspace, make_workspace
 
-collect_ignore = [] if os.environ.get("SLURM_TESTS") == "1" else ["test_slurm.py", "test_stopped_jobs.py"]
+collect_ignore_glob = [] if os.environ.get("SLURM_TESTS") == "1" else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
