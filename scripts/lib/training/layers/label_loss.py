@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
@@ -32,7 +33,7 @@ def use_label_loss(model: PreTrainedModel, is_compiled: bool = False) -> None:
     evaluation mode. `is_compiled` compiles what is done to scores.
     """
     original = model.forward
-    cross_entropy = compiled(_cross_entropy) if is_compiled else _cross_entropy
+    cross_entropy = compiled(_cross_entropy) if is_compiled else cross_entropy_in_place
     is_plain = _has_plain_head(model)
 
     def forward(
@@ -77,12 +78,44 @@ def _cross_entropy(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(scores.float(), targets, reduction="sum")
 
 
+def cross_entropy_in_place(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """As `_cross_entropy`, with the same value, in fewer passes over the scores; compiling merges passes by itself."""
+    loss: torch.Tensor = _CrossEntropy.apply(scores, targets)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Makes the gradient of its own values, in their place; PyTorch's backward pass takes longer than its forward pass.
+
+    On 255 positions of 49,152 scores, both take 0.10 s of a core instead of 0.23 (docs/experiments.md).
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """`scores` (positions, vocabulary), `targets` (positions)."""
+        values = scores.float().log_softmax(-1)
+        loss = -values.gather(1, targets[:, None]).sum()
+        ctx.kind = scores.dtype  # type: ignore[attr-defined]
+        if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
+            values.exp_()
+            values[torch.arange(len(targets), device=targets.device), targets] -= 1
+            ctx.save_for_backward(values)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (values,) = ctx.saved_tensors
+        # Before it is rounded: in fp16, `gradient` holds the factor that keeps small values from becoming zero.
+        return (values * gradient).to(ctx.kind), None
+
+
 def summed_cross_entropy(
     head: nn.Module,
     hidden: torch.Tensor,
     targets: torch.Tensor,
     rows_at_once: int,
-    cross_entropy: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = _cross_entropy,
+    cross_entropy: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = cross_entropy_in_place,
 ) -> torch.Tensor:
     """Sum over all rows of the cross-entropy of `head(hidden)` with `targets`, in nats.
 
