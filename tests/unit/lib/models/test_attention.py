@@ -12,7 +12,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from lib.models.attention import MOST_POSITIONS, attention
 
 WIDTH = 16
-# An error of 16 bits, relative to values of about 1.
+# Of weights and values in 16 bits, relative to values of about 1.
 TOLERANCE = 0.02
 
 
@@ -75,6 +75,14 @@ def test_a_position_that_looks_at_nothing_stays_a_number() -> None:
     mask[:, :, 3] = False
     result = in_bf16(attention, module(1), query, key, value, mask)
     assert result.isfinite().all()
+
+
+def test_large_scores_are_not_rounded() -> None:
+    query, key, value = inputs(1, 2, 1, 40)
+    arguments = module(1), query * 20, key, value, None
+    wanted = sdpa_attention_forward(*arguments)[0]
+    found, usual = (in_bf16(one, *arguments).float() for one in (attention, sdpa_attention_forward))
+    assert (found - wanted).abs().mean() < 0.5 * (usual - wanted).abs().mean()
 
 
 @pytest.mark.parametrize("what", ["fp32", "one position", "many positions", "dropout", "a mask for each head"])
