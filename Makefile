@@ -20,7 +20,6 @@ SNAKEMAKE = $(BIN)/snakemake --cores all --quiet host rules reason $(if $(CONFIG
 FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
 $(if $(filter-out cpu cuda,$(LOCKED)),$(error LOCKED=$(LOCKED): say cpu or cuda, the build of torch))
-EXTENSION := config/demo.yaml tests/benchmarks/extension.yaml
 
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
@@ -56,7 +55,7 @@ help:
 	@echo "make bench-tokenizer  measure continued BPE against other ways to extend a vocabulary"
 	@echo "make bench-training  measure training against a bare loop and TRL; needs results/base_model"
 	@echo "make bench-gpu  measure time and memory of training on a GPU, by setting"
-	@echo "make bench-extension  measure quality with and without new tokens, as a sweep"
+	@echo "make bench-extension  measure quality against time, with new tokens and without"
 	@echo "make clean    remove results, logs, checkpoints of a run; keep the environment"
 
 run: $(VENV)/.installed
@@ -160,7 +159,7 @@ bench-gpu: $(VENV)/.installed
 	@$(BIN)/python tests/benchmarks/bench_gpu.py
 
 bench-extension: $(VENV)/.installed
-	@$(BIN)/snakemake --cores all --quiet host rules reason --configfile $(EXTENSION) -- results/sweep/best.yaml
+	@$(BIN)/python tests/benchmarks/bench_extension.py
 
 $(VENV)/.installed: $(if $(LOCKED),$(VENV)/.locked-$(LOCKED),envs/requirements.txt envs/constraints.txt)
 ifndef LOCKED

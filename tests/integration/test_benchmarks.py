@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from lib.core.manifest import write_manifest
+from lib.runs.settings_files import read_settings
 from tiny_model import TEXT, make_tiny_model
-from workspace import PROJECT, documents
+from workspace import PROJECT, Workspace, documents
 
 sys.path.append(str(PROJECT / "tests" / "benchmarks"))
 
 import bench_corpus
+import bench_extension
 import bench_tokenizer
 import bench_training
 
@@ -53,3 +55,30 @@ def test_training(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) 
     for name, command in bench_training.runs(tmp_path, model, Path("python")).items():
         if not name.startswith("TRL"):
             assert bench_training.run([*command, tmp_path / "run"])["processor_seconds"] > 0
+
+
+def test_extension(fresh: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [fresh.root / "config" / "demo.yaml"]
+    for name, value in {"PROJECT": fresh.root, "SETTINGS": files, "EVERY": 2}.items():
+        monkeypatch.setattr(bench_extension, name, value)
+    curves = []
+    for new_tokens in (0, 20):
+        results = bench_extension.prepare(tmp_path, new_tokens, seed=2)
+        fit, points = bench_extension.measure(read_settings(files), results, 4)
+        curves.append(bench_extension.Curve(new_tokens, 2, fit, points))
+    assert [point["step"] for point in curves[1].points] == [0, 2, 4]
+    assert curves[1].points[0]["text"] > curves[1].points[-1]["text"]
+    assert curves[1].at(curves[1].seconds()[-1], "responses") == curves[1].points[-1]["responses"]
+    bench_extension.draw(curves, tmp_path / "curves.svg")
+    assert "20 new tokens" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
+
+
+def test_where_curves_cross() -> None:
+    none, ahead, behind = (
+        bench_extension.Curve(
+            size, 1, fit, [{"step": 0, "seconds": 0, "text": 9}, {"step": 9, "seconds": 9, "text": end}]
+        )
+        for size, fit, end in ((0, 0, 8), (5, 1, 7), (7, 1, 8.5))
+    )
+    assert bench_extension.crossing(ahead, none, "text").startswith("ahead from 2 s on")
+    assert bench_extension.crossing(behind, none, "text") == "+6.9% at 9 s"  # an eighth of its way is left
