@@ -89,7 +89,8 @@ class OptimizationSettings(StageSettings):
     learning_rate: float = Field(default=2e-4, gt=0)
     """Peak learning rate of the adapters, or of all weights with `method: full` (then ten times lower)."""
     embedding_learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate of trained embedding rows. Not given: as `learning_rate`."""
+    """Peak learning rate of trained embedding rows. Not given: as `learning_rate`. Give twice that for thousands of new
+    tokens."""
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup", "warmup_stable_decay"] = "cosine"
     """How the learning rate falls after warm-up."""
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
