@@ -56,17 +56,14 @@ def _special(others: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _is_short(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, causal: bool) -> bool:
-    """Whether this is what the products are for: more than one position after another, in bf16 on a processor."""
+    """Whether this is what the products are for: several positions, on a processor that autocast has compute in bf16."""
     positions, others = query.shape[2], key.shape[2]
-    if query.device.type != "cpu" or _computed_in(query) != torch.bfloat16:
+    is_rounded = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    if query.device.type != "cpu" or not is_rounded:
         return False
     if torch.compiler.is_compiling() or not 1 < positions <= others <= MOST_POSITIONS:
         return False
     return positions == others and causal if mask is None else mask.shape[1] == 1
-
-
-def _computed_in(query: torch.Tensor) -> torch.dtype:
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else query.dtype
 
 
 def _bias(mask: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:

@@ -85,11 +85,15 @@ def test_large_scores_are_not_rounded() -> None:
     assert (found - wanted).abs().mean() < 0.5 * (usual - wanted).abs().mean()
 
 
-@pytest.mark.parametrize("what", ["fp32", "one position", "many positions", "dropout", "a mask for each head"])
+@pytest.mark.parametrize(
+    "what", ["fp32", "weights in bf16", "one position", "many positions", "dropout", "a mask for each head"]
+)
 def test_everything_else_is_left_to_transformers(what: str) -> None:
     positions = MOST_POSITIONS + 1 if what == "many positions" else 6
     query, key, value = (one.detach() for one in inputs(1, 2, 1, positions))
     mask, dropout = None, 0.0
+    if what == "weights in bf16":
+        query, key, value = query.bfloat16(), key.bfloat16(), value.bfloat16()
     if what == "one position":
         query = query[:, :, -1:]
     if what == "dropout":
@@ -100,6 +104,6 @@ def test_everything_else_is_left_to_transformers(what: str) -> None:
     def of(function: Any) -> torch.Tensor:
         torch.manual_seed(0)
         arguments = module(1), query, key, value, mask, dropout
-        return function(*arguments)[0] if what == "fp32" else in_bf16(function, *arguments)
+        return function(*arguments)[0] if what in ("fp32", "weights in bf16") else in_bf16(function, *arguments)
 
     assert torch.equal(of(attention), of(sdpa_attention_forward))

@@ -393,8 +393,9 @@ def test_runs_are_called_by_name(run: Run, capsys: pytest.CaptureFixture[str]) -
         return found
 
     assert verdict_on(max_steps=6)["name"] == "still improving"
-    diverged = verdict_on(max_steps=4, learning_rate=3, schedule="constant", allow_worse=True)
-    assert (diverged["name"], diverged["step"]) == ("diverged", 2)
+    # Before the third step: from there on such a model may be back at where a random one starts.
+    thrown_off = verdict_on(max_steps=2, learning_rate=10, schedule="constant", allow_worse=True)
+    assert (thrown_off["name"], thrown_off["step"]) == ("unstable", 0)
 
     random = np.random.default_rng(1)
     for split in ("train", "validation"):
