@@ -56,7 +56,7 @@ def _special(others: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _is_short(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, causal: bool) -> bool:
-    """Whether this is what the products are for: several positions, on a processor that autocast has compute in bf16."""
+    """Whether this is what the products are for: several positions, on a processor in bf16 by autocast."""
     positions, others = query.shape[2], key.shape[2]
     is_rounded = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
     if query.device.type != "cpu" or not is_rounded:
