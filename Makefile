@@ -21,6 +21,10 @@ FOLDER = folder=$$($(BIN)/python scripts/run_folder.py $(CONFIG))
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
 $(if $(filter-out cpu cuda,$(LOCKED)),$(error LOCKED=$(LOCKED): say cpu or cuda, the build of torch))
 
+# Some container images forbid Python to keep what it has compiled. Every job of a run would compile its libraries anew,
+# which takes eight seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Test files are dealt out to a process for each core.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
