@@ -93,13 +93,9 @@ def main() -> None:
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for curve in curves:
         print_curve(curve)
-    for curve in curves:
-        if curve.new_tokens:
-            none = next(one for one in curves if one.seed == curve.seed and not one.new_tokens)
-            for measured_on, title in MEASURED.items():
-                print(
-                    f"{curve.new_tokens:,} new tokens, seed {curve.seed}, {title}: {crossing(curve, none, measured_on)}"
-                )
+    for new_tokens in args.new_tokens:
+        for measured_on, title in MEASURED.items():
+            print_comparison(f"{new_tokens:,} new tokens, {title}", pairs(curves, new_tokens), measured_on)
     draw(curves, args.picture)
 
 
@@ -144,11 +140,36 @@ def print_curve(curve: Curve) -> None:
         )
 
 
+def pairs(curves: Sequence[Curve], new_tokens: int) -> list[tuple[Curve, Curve]]:
+    """For each seed, the curve with so many new tokens and the one without."""
+    none = {curve.seed: curve for curve in curves if not curve.new_tokens}
+    return [(curve, none[curve.seed]) for curve in curves if curve.new_tokens == new_tokens]
+
+
+def print_comparison(title: str, with_and_without: Sequence[tuple[Curve, Curve]], measured: str) -> None:
+    """A line for every seed and, of several, one for their mean at the last time that all of them reach."""
+    for curve, none in with_and_without:
+        print(f"{title}, seed {curve.seed}: {crossing(curve, none, measured)}")
+    if len(with_and_without) > 1:
+        end = min(last_time(*pair) for pair in with_and_without)
+        at_end = [difference(*pair, end, measured) for pair in with_and_without]
+        print(f"{title}, mean: {mean(at_end):+.1%} ({min(at_end):+.1%} to {max(at_end):+.1%}) at {end:.0f} s")
+
+
+def last_time(curve: Curve, none: Curve) -> float:
+    return min(curve.seconds()[-1], none.seconds()[-1])
+
+
+def difference(curve: Curve, none: Curve, seconds: float, measured: str) -> float:
+    """By what share `curve` is above the one without new tokens at this time."""
+    return curve.at(seconds, measured) / none.at(seconds, measured) - 1
+
+
 def crossing(curve: Curve, none: Curve, measured: str) -> str:
     """From when on the curve is ahead of the one without new tokens, or how far it is behind at the end, in words."""
-    end = min(curve.seconds()[-1], none.seconds()[-1])
+    end = last_time(curve, none)
     times = np.linspace(0, end, 1_000)
-    differences = [curve.at(seconds, measured) / none.at(seconds, measured) - 1 for seconds in times]
+    differences = [difference(curve, none, seconds, measured) for seconds in times]
     behind = np.flatnonzero(np.asarray(differences) >= 0)
     if behind[-1] == len(times) - 1:
         return f"{differences[-1]:+.1%} at {end:.0f} s"

@@ -73,12 +73,19 @@ def test_extension(fresh: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "20 new tokens" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
 
 
-def test_where_curves_cross() -> None:
-    none, ahead, behind = (
-        bench_extension.Curve(
-            size, 1, fit, [{"step": 0, "seconds": 0, "text": 9}, {"step": 9, "seconds": 9, "text": end}]
-        )
-        for size, fit, end in ((0, 0, 8), (5, 1, 7), (7, 1, 8.5))
-    )
-    assert bench_extension.crossing(ahead, none, "text").startswith("ahead from 2 s on")
-    assert bench_extension.crossing(behind, none, "text") == "+6.9% at 9 s"  # an eighth of its way is left
+def curve(new_tokens: int, seed: int, fit: float, end: float) -> bench_extension.Curve:
+    """Nine seconds of training, from 9 bits per character to `end`."""
+    points = [{"step": 0, "seconds": 0, "text": 9}, {"step": 9, "seconds": 9, "text": end}]
+    return bench_extension.Curve(new_tokens, seed, fit, points)
+
+
+def test_where_curves_cross(capsys: pytest.CaptureFixture[str]) -> None:
+    curves = [curve(0, 1, 0, 8), curve(5, 1, 1, 7), curve(0, 2, 0, 8), curve(5, 2, 1, 8.5), curve(7, 2, 1, 7)]
+    bench_extension.print_comparison("5", bench_extension.pairs(curves, 5), "text")
+    first, second, over_seeds = capsys.readouterr().out.splitlines()
+    assert first.startswith("5, seed 1: ahead from 2 s on, -9.7% at 9 s")
+    assert second == "5, seed 2: +6.9% at 9 s"  # an eighth of its way is left
+    assert over_seeds == "5, mean: -1.4% (-9.7% to +6.9%) at 9 s"
+    bench_extension.print_comparison("7", bench_extension.pairs(curves, 7), "text")
+    (only,) = capsys.readouterr().out.splitlines()
+    assert only.startswith("7, seed 2: ahead from 2 s on")
