@@ -21,7 +21,7 @@ from transformers import (
 
 from lib.core.errors import UserError
 from lib.core.integrity import require_intact
-from lib.models.attention import use_short_attention
+from lib.models.attention import use_exact_attention
 from lib.models.compute import Precision
 from lib.models.tokenizer_files import TOKENIZER_FILES
 
@@ -74,7 +74,7 @@ def load_model(
     With `quantization`, linear layers are loaded in fewer bits. Raises UserError when a manifest describes other files.
     """
     require_intact(directory, *WEIGHTS_AND_CONFIGS)
-    use_short_attention()
+    use_exact_attention()
     model = AutoModelForCausalLM.from_pretrained(
         directory,
         trust_remote_code=False,

@@ -1,4 +1,4 @@
-"""Attention by matrix products is that of PyTorch, as nearly as 16 bits allow."""
+"""Attention of a model that computes in bf16 is exact, but for the rounding of what goes in and comes out."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +12,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from lib.models.attention import MOST_POSITIONS, attention
 
 WIDTH = 16
-# Of weights and values in 16 bits, relative to values of about 1.
-TOLERANCE = 0.02
+ROUNDING = 2**-8  # of a number to 16 bits, at most, as a share of it
 
 
 def inputs(rows: int, heads: int, sharing: int, positions: int, seed: int = 0) -> list[torch.Tensor]:
@@ -43,7 +42,7 @@ def in_bf16(function: Any, *arguments: Any, **options: Any) -> torch.Tensor:
     st.sampled_from([None, 0.3]),
     st.integers(0, 100),
 )
-def test_products_are_attention(
+def test_only_the_result_is_rounded(
     rows: int, heads: int, sharing: int, positions: int, kind: str, scaling: float | None, seed: int
 ) -> None:
     query, key, value = inputs(rows, heads, sharing, positions, seed)
@@ -54,27 +53,18 @@ def test_products_are_attention(
         mask = torch.ones(rows, 1, positions, positions, dtype=torch.bool).tril()
         mask[:, :, border:, :border] = False
         if kind == "added":
-            mask = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
-    arguments = module(sharing), query, key, value, mask
-    wanted = sdpa_attention_forward(*arguments, scaling=scaling)[0]
-    found = in_bf16(attention, *arguments, scaling=scaling)
-    assert found.shape == wanted.shape
+            mask = torch.zeros(mask.shape, dtype=torch.bfloat16).masked_fill(~mask, torch.finfo(torch.bfloat16).min)
+    exact_mask = mask.float() if kind == "added" and mask is not None else mask
+    wanted = sdpa_attention_forward(module(sharing), query, key, value, exact_mask, scaling=scaling)[0]
+    found = in_bf16(attention, module(sharing), query, key, value, mask, scaling=scaling)
     assert found.dtype == torch.bfloat16
-    assert torch.allclose(found.float(), wanted, atol=TOLERANCE, rtol=TOLERANCE)
-    direction = torch.randn(wanted.shape, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(found, wanted.bfloat16())
+    direction = torch.randn(wanted.shape, generator=torch.Generator().manual_seed(seed)).bfloat16()
     of_wanted, of_found = (
-        torch.autograd.grad((result.float() * direction).sum(), [query, key, value]) for result in (wanted, found)
+        torch.autograd.grad((result * direction).sum(), [query, key, value]) for result in (wanted, found)
     )
     for one, other in zip(of_found, of_wanted, strict=True):
-        assert torch.allclose(one, other, atol=4 * TOLERANCE, rtol=4 * TOLERANCE)
-
-
-def test_a_position_that_looks_at_nothing_stays_a_number() -> None:
-    query, key, value = inputs(1, 1, 1, 4)
-    mask = torch.ones(1, 1, 4, 4, dtype=torch.bool).tril()
-    mask[:, :, 3] = False
-    result = in_bf16(attention, module(1), query, key, value, mask)
-    assert result.isfinite().all()
+        assert torch.allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
 def test_large_scores_are_not_rounded() -> None:
@@ -82,28 +72,21 @@ def test_large_scores_are_not_rounded() -> None:
     arguments = module(1), query * 20, key, value, None
     wanted = sdpa_attention_forward(*arguments)[0]
     found, usual = (in_bf16(one, *arguments).float() for one in (attention, sdpa_attention_forward))
-    assert (found - wanted).abs().mean() < 0.5 * (usual - wanted).abs().mean()
+    assert ((found - wanted).abs() <= ROUNDING * wanted.abs()).all()
+    assert not ((usual - wanted).abs() <= ROUNDING * wanted.abs()).all()
 
 
-@pytest.mark.parametrize(
-    "what", ["fp32", "weights in bf16", "one position", "many positions", "dropout", "a mask for each head"]
-)
+@pytest.mark.parametrize("what", ["fp32", "weights in bf16", "one position", "many positions"])
 def test_everything_else_is_left_to_transformers(what: str) -> None:
     positions = MOST_POSITIONS + 1 if what == "many positions" else 6
     query, key, value = (one.detach() for one in inputs(1, 2, 1, positions))
-    mask, dropout = None, 0.0
     if what == "weights in bf16":
         query, key, value = query.bfloat16(), key.bfloat16(), value.bfloat16()
     if what == "one position":
         query = query[:, :, -1:]
-    if what == "dropout":
-        dropout = 0.5
-    if what == "a mask for each head":
-        mask = torch.ones(1, 2, positions, positions, dtype=torch.bool).tril()
 
     def of(function: Any) -> torch.Tensor:
-        torch.manual_seed(0)
-        arguments = module(1), query, key, value, mask, dropout
+        arguments = module(1), query, key, value, None
         return function(*arguments)[0] if what in ("fp32", "weights in bf16") else in_bf16(function, *arguments)
 
     assert torch.equal(of(attention), of(sdpa_attention_forward))
