@@ -1,8 +1,8 @@
 """Attention on a processor in 32 bits, where a model computes in bf16 and sequences are not long.
 
-PyTorch's kernel for it is no slower in 32 bits than in bf16 up to a few hundred positions, and with several rows it is
-faster. Its result and gradients are nearer to the exact ones. Weights that are rounded to 16 bits, as in plain matrix
-products, make training diverge (docs/experiments.md).
+PyTorch's kernel is no slower in 32 bits than in bf16 up to a few hundred positions, and with several rows it is faster:
+forward and backward of twice 170 positions (9 heads of width 64) take 6.5 ms of a core instead of 10.4. Plain matrix
+products with weights in 16 bits take 4.3, but runs with them diverged (docs/experiments.md).
 """
 
 from typing import Any
