@@ -28,7 +28,11 @@ def attention(
     attention_mask: torch.Tensor | None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """As transformers' `sdpa_attention_forward`, with a result in the number format that autocast asks for."""
+    """As transformers' `sdpa_attention_forward`, with a result in the number format that autocast asks for.
+
+    `query` has shape (rows, heads, positions, width), `key` and `value` as many heads or a fraction of them; the result
+    (rows, positions, heads, width).
+    """
     if not _is_short(query, key):
         usual: tuple[torch.Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         return usual
