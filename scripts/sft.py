@@ -16,7 +16,8 @@ from lib.distributed.launcher import spread
 from lib.settings.base import from_json
 from lib.settings.sft import SftSettings
 from lib.tokens.token_files import read_tokens
-from lib.training.run import Run, add_run_arguments, require_examples, train
+from lib.training.run import Run, add_run_arguments
+from lib.training.train import require_examples, train
 
 
 def main() -> None:

@@ -36,7 +36,8 @@ from lib.core.outputs import write_json
 from lib.models.loading import load_model, quiet_libraries
 from lib.settings.pretrain import PretrainSettings
 from lib.tokens.token_files import TokenWriter, read_tokens
-from lib.training import run
+from lib.training import train
+from lib.training.run import Run
 from lib.training.trainer import StageTrainer
 
 STEPS, NOT_COUNTED = 10, 3
@@ -187,7 +188,7 @@ def measure(work: Path, rate: float, only: Sequence[str] | None) -> Iterator[dic
             name = "LoRA, bare loop of PEFT's layers"
             yield row(replace(CASES[0], name=name), model, alone(bare_loop, model), rate)
         for case in of_shape:
-            yield row(case, model, alone(train, case, model, work / "run"), rate)
+            yield row(case, model, alone(train_case, case, model, work / "run"), rate)
 
 
 def overlay(name: str) -> Case:
@@ -250,7 +251,7 @@ def make_model(directory: Path, shape: str, new_tokens: int) -> None:
     write_json(directory / NAME, {"facts": {"new_token_ids": list(range(size, size + new_tokens))}})
 
 
-def train(case: Case, model: Path, work: Path) -> dict[str, float]:
+def train_case(case: Case, model: Path, work: Path) -> dict[str, float]:
     """What a run of stage 1 takes."""
     meter = Meter()
 
@@ -264,9 +265,9 @@ def train(case: Case, model: Path, work: Path) -> dict[str, float]:
     settings = PretrainSettings.model_validate(case.settings | often)
     rows = settings.batch_size * settings.gradient_accumulation * case.steps
     write_rows(work / "data", AutoConfig.from_pretrained(model).vocab_size, settings.block_size, rows)
-    run.StageTrainer = Measured
-    run.train(
-        run.Run(
+    train.StageTrainer = Measured
+    train.train(
+        Run(
             stage="pretrain",
             settings=settings,
             seed=1,

@@ -28,7 +28,8 @@ from lib.settings.evaluation import ScoringSettings
 from lib.settings.pretrain import PretrainSettings
 from lib.text.sample import sample_pieces
 from lib.tokens.token_files import read_tokens
-from lib.training import run
+from lib.training import train
+from lib.training.run import Run
 
 CHARACTERS = 8_000  # of held-out text that are scored
 
@@ -78,15 +79,15 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     ruler = Ruler(results, settings.precision, every)
 
-    class Measured(run.StageTrainer):
+    class Measured(train.StageTrainer):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.add_callback(ruler)
 
-    run.StageTrainer = Measured
+    train.StageTrainer = Measured
     data = results / "pretrain_data"
-    run.train(
-        run.Run(
+    train.train(
+        Run(
             stage="pretrain",
             settings=settings,
             seed=json.loads((data / "manifest.json").read_text(encoding="utf-8"))["seed"],

@@ -12,7 +12,8 @@ from clock import ALPHA, LEARNING_RATE, RANK, TARGETS, Clock
 
 from lib.settings.training import TrainingSettings
 from lib.tokens.token_files import read_tokens
-from lib.training import run
+from lib.training import train
+from lib.training.run import Run
 
 
 def main() -> None:
@@ -20,12 +21,12 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     clock = Clock()
 
-    class Timed(run.StageTrainer):
+    class Timed(train.StageTrainer):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.add_callback(clock)
 
-    run.StageTrainer = Timed
+    train.StageTrainer = Timed
     train_set = read_tokens(data / "train.arrow")
     steps = -(-len(train_set) // batch)
     settings = TrainingSettings(
@@ -42,8 +43,8 @@ def main() -> None:
         logging_steps=1,
         allow_worse=True,  # what counts here is the time
     )
-    run.train(
-        run.Run(
+    train.train(
+        Run(
             stage="pretrain" if stage == "pretrain" else "sft",
             settings=settings,
             seed=1,

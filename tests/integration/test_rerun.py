@@ -57,7 +57,7 @@ EVERYTHING = {"base_model"} | FETCH
         ("lib/corpus/cleaning/clean.py", CLEAN),
         ("lib/tokenizer/continued_bpe.py", TOKENIZER),
         ("lib/tokens/blocks.py", PRETRAIN_DATA),
-        ("lib/training/run.py", PRETRAIN),
+        ("lib/training/train.py", PRETRAIN),
         ("lib/evaluation/scoring.py", EVALUATION),
         ("lib/report/charts.py", REPORT),
         ("lib/core/program.py", EVERYTHING),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-# As `lib.training.callbacks` and `lib.training.run` write them.
+# As `lib.training.callbacks` and `lib.training.train` write them.
 _LINE = re.compile(
     r"(?:pretrain|sft): step +(?P<step>\d+)/(?P<steps>\d+)  "
     r"(?:validation loss (?P<eval_loss>\S+)|loss (?P<loss>\S+)  .* tokens/s  (?P<left>[\d.]+) (?P<unit>s|min|h) left)"

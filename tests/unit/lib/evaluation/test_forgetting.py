@@ -15,7 +15,8 @@ from lib.evaluation.scoring import TokenSequence, negative_log_likelihoods
 from lib.models.loading import load_model
 from lib.settings.training import TrainingSettings
 from lib.tokens.token_files import TokenWriter, read_tokens
-from lib.training.run import Run, train
+from lib.training.run import Run
+from lib.training.train import train
 from tiny_model import make_tiny_model
 
 

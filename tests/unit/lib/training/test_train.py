@@ -17,6 +17,7 @@ import torch
 from lib.core.errors import DivergedError, UserError
 from lib.core.manifest import write_manifest
 from lib.core.outputs import read_json, sha256_file, write_json
+from lib.distributed.launcher import STOPPED
 from lib.extended_model.rows import add_rows
 from lib.models.loading import load_model
 from lib.settings.training import RESOLVED, LoopSettings, TrainingSettings
@@ -25,7 +26,8 @@ from lib.tokens.token_files import IGNORED_LABEL, TokenWriter, read_tokens
 from lib.training.callbacks import KeepBest
 from lib.training.checkpoints import SEAL
 from lib.training.layers import compilation
-from lib.training.run import STOPPED, Run, require_examples, train
+from lib.training.run import Run
+from lib.training.train import require_examples, train
 from lib.training.trainer import StageTrainer
 from tiny_model import make_tiny_model
 
@@ -109,7 +111,7 @@ def at_step(step: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPat
             if state.global_step == step:
                 action()
 
-    monkeypatch.setattr("lib.training.run.KeepBest", Act)
+    monkeypatch.setattr("lib.training.train.KeepBest", Act)
 
 
 def interrupt(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +210,7 @@ def test_crashed_while_publishing_it_does_not_train_on(
     undisturbed = execute(run)
     assert (undisturbed["counts"]["best_step"], undisturbed["counts"]["steps"]) == (2, 4)
     with monkeypatch.context() as patch:
-        patch.setattr("lib.training.run._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("lib.training.train._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             execute(run)
     capsys.readouterr()
@@ -221,7 +223,7 @@ def test_crashed_while_publishing_it_does_not_train_on(
 @pytest.mark.fault
 def test_a_checkpoint_without_weights_is_not_published(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("lib.training.run._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("lib.training.train._publish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             execute(run)
     for seal in run.work.rglob(SEAL):
