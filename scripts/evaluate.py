@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.chat.answers import greedy_answers
 from lib.core.errors import UserError
 from lib.core.outputs import new_file, write_json
 from lib.core.program import program_parser, run, say
@@ -31,7 +30,7 @@ from lib.evaluation.multiple_choice import NO_QUESTIONS, Questions, choice_items
 from lib.evaluation.named_texts import named_texts
 from lib.evaluation.scorer import HeldOutExample, Scorer, load_evaluated, read_examples
 from lib.evaluation.scoring import Score, total
-from lib.models.compute import pick_device, pick_precision
+from lib.models.compute import pick_device, pick_precision, round_linear_weights
 from lib.models.document_tokens import recorded_document_tokens
 from lib.models.loading import quiet_libraries
 from lib.settings.base import from_json
@@ -88,7 +87,7 @@ def evaluate(scorer: Scorer, settings: ScoringSettings, material: Material) -> t
         say(f"evaluation: {scorer.name}: there is no chat template, so the sample prompts are not asked")
     if askable:
         say(f"evaluation: {scorer.name}: answering {len(askable)} sample prompts")
-    answers = greedy_answers(scorer.model, scorer.tokenizer, askable, settings.max_new_tokens) if askable else []
+    answers = scorer.answers_to(askable, settings.max_new_tokens) if askable else []
     items = [
         *(_bits("text", piece.source, piece.document, score) for piece, score in text),
         *(_bits("response", one.category, one.id, score) for one, score in responses),
@@ -161,6 +160,7 @@ def main() -> None:
     say(f"evaluation: {args.name}: loading the model")
     model, tokenizer, chat = load_evaluated(args.model, args.adapter, args.sft_data, args.tokenizer)
     precision = pick_precision(settings.precision, device)
+    round_linear_weights(model, precision)
     before = recorded_document_tokens(args.base_model, tokenizer.backend_tokenizer).before
     scorer = Scorer(args.name, model.to(device), tokenizer, str(chat.eos_token), before, precision)
     material = Material(held_out, examples, control, prompts, questions, gaps, args.script)

@@ -10,14 +10,14 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lib.chat.answers import Continuation, end_tokens, greedy_continuations
+from lib.chat.answers import Answer, Continuation, end_tokens, greedy_answers, greedy_continuations
 from lib.chat.spans import encode_spans
 from lib.chat.templates import fix_date
 from lib.core.integrity import require_intact
 from lib.core.outputs import read_json
 from lib.core.program import say
 from lib.evaluation.scoring import Score, TokenSequence, negative_log_likelihoods
-from lib.models.compute import Precision
+from lib.models.compute import Precision, arithmetic
 from lib.models.loading import check_sizes, load_model, load_tokenizer
 from lib.settings.sft import InstructionSettings
 from lib.text.hashes import checksum
@@ -92,7 +92,13 @@ class Scorer:
         prompts = [
             [token for span in encode_spans(self.tokenizer, example.prompt) for token in span] for example in examples
         ]
-        return greedy_continuations(self.model, self.tokenizer, prompts, max_new_tokens)
+        with arithmetic(self.precision, self.model.device):
+            return greedy_continuations(self.model, self.tokenizer, prompts, max_new_tokens)
+
+    def answers_to(self, prompts: Sequence[str], max_new_tokens: int) -> list[Answer]:
+        """The greedy answer to each prompt as a conversation of its own."""
+        with arithmetic(self.precision, self.model.device):
+            return greedy_answers(self.model, self.tokenizer, prompts, max_new_tokens)
 
     def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -6,11 +6,14 @@ from contextlib import nullcontext
 from typing import Literal
 
 import torch
+from torch import nn
 
 from lib.core.errors import UserError
 from lib.distributed.processes import local_rank
 
 Precision = Literal["fp32", "bf16", "fp16"]
+
+FORMATS: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # Parameters of glibc's mallopt (malloc.h), and the largest value that they take.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -71,4 +74,18 @@ def arithmetic(precision: Precision, device: torch.device) -> torch.autocast | n
     """A block in which matrix products are computed in `precision`."""
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
+    return torch.autocast(device.type, dtype=FORMATS[precision])
+
+
+def round_linear_weights(model: nn.Module, precision: Precision) -> None:
+    """Keep the weights of linear layers as `arithmetic(precision)` takes them, in place.
+
+    Results are the same bits as with weights in 32 bits, which would be rounded again for every token of an answer.
+    Embeddings, which are no product, stay as they are, and with them a head that shares their weights.
+    """
+    if precision == "fp32":
+        return
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    for module in model.modules():
+        if type(module) is nn.Linear and id(module.weight) not in embeddings:
+            module.to(FORMATS[precision])

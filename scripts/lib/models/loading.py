@@ -22,7 +22,7 @@ from transformers import (
 from lib.core.errors import UserError
 from lib.core.integrity import require_intact
 from lib.models.attention import use_exact_attention
-from lib.models.compute import Precision
+from lib.models.compute import FORMATS, Precision
 from lib.models.tokenizer_files import TOKENIZER_FILES
 
 Quantization = Literal["none", "8bit", "4bit"]
@@ -103,7 +103,7 @@ def fewer_bits(bits: Quantization, precision: Precision, int8_threshold: float) 
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision],
+            bnb_4bit_compute_dtype=FORMATS[precision],
         )
     return None
 

@@ -12,7 +12,7 @@ from lib.core.errors import UserError
 from lib.core.outputs import read_json
 from lib.distributed.processes import rank
 from lib.distributed.sharding import gather_in_forward, load_sharded, whole_embeddings
-from lib.models.compute import Precision
+from lib.models.compute import FORMATS, Precision
 from lib.models.loading import fewer_bits, load_model
 from lib.training.adapters import make_trainable
 from lib.training.collation import RowSizes
@@ -71,7 +71,7 @@ def prepare_model(
         trained = make_trainable(model, settings, new_token_ids, run.stage, adapter)
     gather_in_forward(model)
     if precision != "fp32" and not settings.fsdp:
-        round_frozen_weights(trained, torch.bfloat16 if precision == "bf16" else torch.float16)
+        round_frozen_weights(trained, FORMATS[precision])
     if settings.compile:
         compile_layers(model, run.stage, lengths_vary=run.stage == "sft")
     counts = {
