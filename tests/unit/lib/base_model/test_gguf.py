@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import gguf
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from lib.base_model.gguf import is_gguf, load_gguf, read_fields
+import lib.base_model.gguf
+from lib.base_model.gguf import is_gguf, load_gguf, read_file
 from lib.core.errors import UserError
 from tiny_families import FAMILIES
 from tiny_model import CHAT_TEMPLATE, make_tiny_model
@@ -210,11 +212,25 @@ def test_truncated_file(file: Path, tmp_path: Path, share: float) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_file_is_read_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[gguf.GGUFReader] = []
+
+    class Counted(gguf.GGUFReader):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            readers.append(self)
+
+    for module in (gguf, lib.base_model.gguf):
+        monkeypatch.setattr(module, "GGUFReader", Counted)
+    load_gguf(file, torch.float32)
+    assert len(readers) == 1
+
+
 def test_other_mistakes(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(b"PK\x03\x04 something else")
     with pytest.raises(UserError, match="not a GGUF file"):
-        read_fields(other)
+        read_file(other)
     write_gguf(file.parent / "source", other, omit="blk.1.ffn_up.weight")
     with pytest.raises(UserError, match=r"lack 1 tensors of the model, model\.layers\.1\.mlp\.up_proj\.weight"):
         load_gguf(other, torch.float32)

@@ -12,7 +12,7 @@ from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from lib.base_model.gguf import read_fields
+from lib.base_model.gguf import read_file
 from lib.base_model.gguf_tokenizer import read_tokenizer
 from lib.core.errors import UserError
 from tiny_model import CHAT_TEMPLATE, TEXT, write_sentencepiece
@@ -102,7 +102,7 @@ def finish(writer: gguf.GGUFWriter, path: Path, **flags: bool) -> Path:
 
 
 def read(path: Path, **changed: Any) -> PreTrainedTokenizerFast:
-    fields = {key.removeprefix("tokenizer."): value for key, value in read_fields(path)[0].items()}
+    fields = {key.removeprefix("tokenizer."): value for key, value in read_file(path).fields.items()}
     return read_tokenizer(fields | changed, 512, path.name)
 
 
