@@ -32,6 +32,7 @@ from lib.report.tables import (
     number_text,
     share_text,
     text_column,
+    with_minus,
 )
 from lib.settings.evaluation import FIGURES
 from lib.sweep.best import best_settings
@@ -189,14 +190,16 @@ def points_table(table: pd.DataFrame, keys: Sequence[str]) -> Table:
     ]
     rows: list[list[Cell]] = []
     for place, row in enumerate(table.to_dict("records")):
-        interval = f"{row['low']:+.3f} to {row['high']:+.3f}"
+        interval = with_minus(f"{row['low']:+.3f} to {row['high']:+.3f}")
         is_own = row["point"] == DEFAULT
         rows.append(
             [
                 "the run's own" if is_own else str(row["point"]),
                 *(_value_text(row[key]) for key in keys),
                 RichText(number_text(row["chosen_by"]), is_best=place == 0),
-                NOTHING if is_own or pd.isna(row["difference"]) else RichText(f"{row['difference']:+.3f}", interval),
+                NOTHING
+                if is_own or pd.isna(row["difference"])
+                else RichText(with_minus(f"{row['difference']:+.3f}"), interval),
                 RichText(row["verdict"] or NOTHING, row["failure"]),
                 number_text(row["checked_on"]),
                 row["curves"] or NOTHING,

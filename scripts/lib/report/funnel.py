@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.report.tables import NOTHING, Bar, Cell, Column, RichText, Table, number_text, share_text, text_column
+from lib.report.tables import (
+    NOTHING,
+    Bar,
+    Cell,
+    Column,
+    RichText,
+    Table,
+    number_text,
+    share_text,
+    text_column,
+    with_minus,
+)
 
 LABELS = {
     "read": "as fetched",
@@ -111,7 +122,7 @@ def _row(stage: Stage, widest: int) -> Sequence[Cell]:
         rule_label(stage.rule),
         dropped,
         changed,
-        f"{change:+,}".replace("-", "−") if change else NOTHING,
+        with_minus(f"{change:+,}") if change else NOTHING,
         RichText(number_text(stage.after), note=share_text(kept)),
         number_text(stage.documents),
         Bar(kept, lost),

@@ -18,6 +18,7 @@ from lib.report.tables import (
     duration_text,
     number_text,
     text_column,
+    with_minus,
 )
 from lib.settings.evaluation import MODELS, figure_of
 
@@ -94,7 +95,9 @@ def other_figures(figures: pd.DataFrame) -> Table | None:
 
 def differences_table(differences: pd.DataFrame) -> Table:
     """What each figure became against the base model, with its interval and what that says."""
-    rows: list[list[Cell]] = [[one.what, one.amount, one.bounds, one.verdict] for one in changes(differences)]
+    rows: list[list[Cell]] = [
+        [one.what, with_minus(one.amount), with_minus(one.bounds), one.verdict] for one in changes(differences)
+    ]
     columns = [text_column("figure"), Column("change"), Column("95 % interval"), text_column("verdict")]
     return Table("Changes against the base model", columns, rows)
 

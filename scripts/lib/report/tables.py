@@ -69,7 +69,12 @@ def number_text(value: Any, digits: int = 3) -> str:
 
 def change_text(value: float | None) -> str:
     """A change in percent, with its sign."""
-    return NOTHING if value is None else f"{value:+.1f} %".replace("-", "−")
+    return NOTHING if value is None else with_minus(f"{value:+.1f} %")
+
+
+def with_minus(figures: str) -> str:
+    """Text of figures with minus signs, which are as wide as the plus sign, for hyphens."""
+    return figures.replace("-", "−")
 
 
 def share_text(share: float) -> str:

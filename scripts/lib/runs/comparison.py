@@ -15,7 +15,7 @@ from lib.evaluation.figures import difference_interval
 from lib.evaluation.items import read_items, same_items
 from lib.evaluation.score_table import COLUMNS, read_score_table
 from lib.report.charts import Chart
-from lib.report.tables import NOTHING, Cell, Column, RichText, Table, number_text, text_column
+from lib.report.tables import NOTHING, Cell, Column, RichText, Table, number_text, text_column, with_minus
 from lib.report.training import LOSS, STAGES, loss_lines, read_log
 from lib.runs.names import DEMO_NAME, run_folder
 from lib.settings.evaluation import MODELS, figure_of
@@ -128,7 +128,7 @@ def _beside(run: Run, first: Run, model: str, column: str) -> Cell:
         note += f", {difference.verdict(figure.better)}"
         if not same_items(items[0], items[1]):
             note += " (different texts)"
-    return RichText(number_text(value), note.replace("-", "−"))
+    return RichText(number_text(value), with_minus(note))
 
 
 def charts(runs: Sequence[Run]) -> list[Chart]:
