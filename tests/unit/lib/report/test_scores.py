@@ -74,8 +74,8 @@ def test_what_is_not_bits_has_a_table_of_its_own() -> None:
 
 def test_changes_have_an_interval_and_a_verdict() -> None:
     assert differences_table(DIFFERENCES).rows == [
-        ["held-out text after pretraining", "-25.0 %", "[-30.0, -20.0]", "better"],
-        ["answers: repetition after pretraining", "+0.250", "[-0.100, +0.600]", "cannot tell"],
+        ["held-out text after pretraining", "−25.0 %", "[−30.0, −20.0]", "better"],
+        ["answers: repetition after pretraining", "+0.250", "[−0.100, +0.600]", "cannot tell"],
     ]
 
 
