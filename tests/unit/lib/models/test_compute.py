@@ -9,6 +9,7 @@ import torch
 
 from lib.models.compute import FORMATS, Precision, arithmetic, round_linear_weights
 from lib.models.loading import load_model
+from tiny_families import FAMILIES, OTHERS
 from tiny_model import VOCABULARY, make_tiny_model
 from workspace import PROJECT
 
@@ -50,3 +51,15 @@ def test_weights_that_are_rounded_once_give_the_same_bits(tmp_path: Path, precis
     ids = torch.randint(VOCABULARY, (2, 50), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(), arithmetic(precision, whole.device):
         assert torch.equal(rounded(ids).logits, whole(ids).logits)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *OTHERS])
+def test_weights_of_every_family_can_be_rounded_once(tmp_path: Path, family: str) -> None:
+    (FAMILIES | OTHERS)[family](tmp_path)
+    whole, rounded = load_model(tmp_path), load_model(tmp_path)
+    round_linear_weights(rounded, "bf16")
+    ids = torch.randint(5, 100, (1, 40), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), arithmetic("bf16", whole.device):
+        assert torch.equal(rounded(ids).logits, whole(ids).logits)
+        answers = [model.generate(ids, max_new_tokens=4, do_sample=False).tolist() for model in (rounded, whole)]
+    assert answers[0] == answers[1]
